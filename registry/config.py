@@ -1,0 +1,285 @@
+"""The configuration: YAML, then environment variables, then the command line, as frozen structs.
+
+Every key with its default stands in deploy/config.example.yml. Unknown keys are errors that name their path. Any text
+may be `${file:PATH}`: the content of that file without its last line end.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import yaml
+from msgspec import Meta, field
+
+from .environment import BadVariable, assign, overlay
+from .units import Duration, Secret, Size, decode
+
+NOT_BUILT = ("s3", "azure", "gcs", "swift", "oss", "cos", "obs")
+_FILE = re.compile(r"\$\{file:([^}]+)\}")
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Count = Annotated[int, Meta(ge=1, le=4096)]
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message is one line that says what to change."""
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What all sections have in common."""
+
+
+class Switch(Section, frozen=True):
+    enabled: bool = True
+
+
+class Filesystem(Section, frozen=True):
+    rootdirectory: str
+    maxthreads: Count = 16
+
+
+class InMemory(Section, frozen=True):
+    """No settings: everything is gone when the process ends."""
+
+
+class Redirect(Section, frozen=True):
+    disable: bool = False
+
+
+class Storage(Section, frozen=True):
+    """Exactly one driver; `cache`, `maintenance` and `tag` are taken from distribution's and Harbor's files unread."""
+
+    filesystem: Filesystem | None = None
+    inmemory: InMemory | None = None
+    inline: Size = Size(8192)
+    verify_reads: bool = False
+    delete: Switch = Switch()
+    redirect: Redirect = Redirect()
+    cache: dict[str, Any] | None = None
+    maintenance: dict[str, dict[str, Any]] | None = None
+    tag: dict[str, Any] | None = None
+
+    @property
+    def driver(self) -> str:
+        """The name of the one driver."""
+        return "filesystem" if self.filesystem else "inmemory"
+
+
+class Database(Section, frozen=True):
+    url: Secret = Secret("")
+    direct_url: Secret = Secret("")
+    pooler: bool = False
+    pool: Count = 16
+    statement_timeout: Duration = Duration(30)
+    durable: bool = True
+
+
+class Tls(Section, frozen=True):
+    certificate: str = ""
+    key: str = ""
+
+
+class Http(Section, frozen=True):
+    host: str = "127.0.0.1"
+    port: Port = 5000
+    external_url: str = ""
+    trusted_proxies: list[str] = field(default_factory=list)
+    tls: Tls = Tls()
+    manifest_limit: Size = Size(4 << 20)
+    blob_limit: Size | None = None
+    api_limit: Size = Size(1 << 20)
+    form_limit: Size = Size(64 << 10)
+    uri_limit: Size = Size(15 << 10)
+    header_limit: Size = Size(64 << 10)
+    header_count: Count = 256
+    header_timeout: Duration = Duration(10)
+    stall: Duration = Duration(60)
+    min_rate: Size = Size(1024)
+    min_rate_after: Duration = Duration(30)
+    keep_alive: Duration = Duration(75)
+    drain: Duration = Duration(25)
+    backlog: Annotated[int, Meta(ge=1, le=65535)] = 2048
+
+
+class Server(Section, frozen=True):
+    engine: Literal["hypercorn", "granian"] = "hypercorn"
+    workers: Annotated[int, Meta(ge=1, le=64)] = 1
+
+
+class Token(Section, frozen=True):
+    issuer: str = "dataforge-registry"
+    service: str = "dataforge-registry"
+    expiry: Duration = Duration(300)
+    refresh_expiry: Duration = Duration(30 * 86400)
+
+
+class Auth(Section, frozen=True):
+    mode: Literal["local", "none"] = "local"
+    secretkey: Secret = Secret("")
+    admin_password: Secret = Secret("")
+    token: Token = Token()
+
+
+class Projects(Section, frozen=True):
+    autocreate: bool = False
+
+
+class Gc(Section, frozen=True):
+    lease: Duration = Duration(86400)
+    undo: Duration = Duration(86400)
+
+
+class Upload(Section, frozen=True):
+    expiry: Duration = Duration(7 * 86400)
+    lease: Duration = Duration(30)
+
+
+class Cache(Section, frozen=True):
+    manifests: Size = Size(64 << 20)
+    blobs: Size = Size(64 << 20)
+    blob_limit: Size = Size(64 << 10)
+
+
+class Log(Section, frozen=True):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
+
+
+class Worker(Section, frozen=True):
+    enabled: bool = True
+    concurrency: Count = 10
+
+
+class Config(Section, frozen=True):
+    """A whole configuration. `data` is the folder of the private PostgreSQL, the secret key and the first password."""
+
+    storage: Storage
+    data: str = ""
+    database: Database = Database()
+    http: Http = Http()
+    server: Server = Server()
+    auth: Auth = Auth()
+    projects: Projects = Projects()
+    gc: Gc = Gc()
+    upload: Upload = Upload()
+    cache: Cache = Cache()
+    log: Log = Log()
+    metrics: Switch = Switch()
+    worker: Worker = Worker()
+
+    def to_yaml(self, redacted: bool = True) -> str:
+        """The configuration in effect, secrets as `***` unless redacted is false. `load` reads it back."""
+        return yaml.safe_dump(_plain(self, redacted), sort_keys=False, allow_unicode=True)
+
+
+def _plain(value: Any, redacted: bool) -> Any:
+    if isinstance(value, msgspec.Struct):
+        items = ((name, getattr(value, name)) for name in value.__struct_fields__)
+        return {name: _plain(item, redacted) for name, item in items if item is not None}
+    if isinstance(value, Secret):
+        return value.redacted() if redacted else str(value)
+    if isinstance(value, Size):
+        return int(value)
+    if isinstance(value, Duration):
+        return int(value) if value.is_integer() else float(value)
+    return value
+
+
+def _include(value: Any, path: str) -> Any:
+    """The tree with every `${file:PATH}` replaced."""
+    if isinstance(value, dict):
+        return {name: _include(item, f"{path}.{name}") for name, item in value.items()}
+    if isinstance(value, list):
+        return [_include(item, f"{path}[{index}]") for index, item in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+
+    def content(match: re.Match[str]) -> str:
+        try:
+            return Path(match[1]).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise ConfigError(f"cannot read {match[1]} named by {path}: {reason}") from None
+
+    return _FILE.sub(content, value)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8 text") from None
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" line {where.line + 1}" if where else ""
+        raise ConfigError(f"{path}{line}: not YAML: {getattr(error, 'problem', None) or 'unreadable'}") from None
+    if tree is not None and not isinstance(tree, dict):
+        raise ConfigError(f"{path}: a configuration is a mapping of sections, not a {type(tree).__name__}")
+    return tree or {}
+
+
+def _one_driver(tree: dict[str, Any]) -> None:
+    storage = tree.get("storage")
+    if not isinstance(storage, dict):
+        raise ConfigError("no storage: give --data DIR or set storage.filesystem.rootdirectory")
+    chosen = [name for name in ("filesystem", "inmemory", *NOT_BUILT) if name in storage]
+    for name in chosen:
+        if name in NOT_BUILT:
+            raise ConfigError(f"storage.{name}: this driver is not built yet (there are filesystem and inmemory)")
+        if storage[name] is None:
+            storage[name] = {}
+    if not chosen:
+        raise ConfigError("no storage driver: set storage.filesystem.rootdirectory or storage.inmemory")
+    if len(chosen) > 1:
+        raise ConfigError(f"two storage drivers, {' and '.join(chosen)}: leave one of them in storage")
+
+
+def _check(config: Config) -> Config:
+    if not config.database.url and not config.data:
+        raise ConfigError("no database: set database.url, or give --data DIR for a private PostgreSQL")
+    if config.gc.lease < 3600:
+        raise ConfigError("gc.lease: at least 1h, or a slow push may lose its blobs to gc")
+    if config.storage.filesystem and not config.storage.filesystem.rootdirectory:
+        raise ConfigError("storage.filesystem.rootdirectory: name the folder of the blobs")
+    if (config.storage.maintenance or {}).get("readonly", {}).get("enabled"):
+        raise ConfigError("storage.maintenance.readonly: not supported (nothing here needs a read-only time)")
+    if bool(config.http.tls.certificate) != bool(config.http.tls.key):
+        raise ConfigError("http.tls: certificate and key go together")
+    if config.http.external_url and not re.fullmatch(r"https?://[^/?#\s]+/?", config.http.external_url):
+        raise ConfigError("http.external_url: write scheme, host and port only, as https://registry.example.org")
+    return config
+
+
+def load(
+    path: Path | str | None = None,
+    env: Mapping[str, str] = os.environ,
+    *,
+    data: Path | str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Config:
+    """The configuration from a file, variables and command line (overrides: dotted key -> value), or ConfigError.
+
+    A data folder without a storage section means files in DATA/storage; without `database.url` the records live in a
+    private PostgreSQL in DATA/postgres.
+    """
+    try:
+        tree = overlay(_read(Path(path)) if path else {}, Config, env)
+    except BadVariable as error:
+        raise ConfigError(str(error)) from None
+    for key, value in (overrides or {}).items():
+        assign(tree, tuple(key.split(".")), value)
+    tree = {name: {} if item is None and name != "storage" else item for name, item in tree.items()}
+    if data is not None:
+        tree["data"] = str(data)
+    if tree.get("data") and not tree.get("storage"):
+        tree["storage"] = {"filesystem": {"rootdirectory": str(Path(str(tree["data"])) / "storage")}}
+    tree = _include(tree, "$")
+    _one_driver(tree)
+    try:
+        return _check(msgspec.convert(tree, Config, dec_hook=decode))
+    except msgspec.ValidationError as error:
+        raise ConfigError(str(error).replace("Object contains unknown", "unknown").replace("$.", "")) from None
