@@ -1,0 +1,717 @@
+-- The whole database of DataForge Registry, in reading order: who, what is stored, what it means, what happens to it.
+-- PostgreSQL 15 or newer, no extension. COMMENT ON is the data dictionary. Names follow Harbor where Harbor has the thing.
+-- Text that is compared or paged byte by byte is COLLATE "C". Times are timestamptz and come from this database's clock.
+
+-- 1. Tenants and people ------------------------------------------------------------------------------------------------
+
+CREATE TABLE account (
+    account_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    username text COLLATE "C" NOT NULL,
+    email text,
+    realname text NOT NULL DEFAULT '',
+    password text,
+    password_version int NOT NULL DEFAULT 0,
+    token_epoch int NOT NULL DEFAULT 0,
+    admin boolean NOT NULL DEFAULT false,
+    disabled boolean NOT NULL DEFAULT false,
+    deleted boolean NOT NULL DEFAULT false,
+    creation_time timestamptz NOT NULL DEFAULT now(),
+    update_time timestamptz NOT NULL DEFAULT now()
+);
+CREATE UNIQUE INDEX account_username ON account (lower(username)) WHERE NOT deleted;
+COMMENT ON TABLE account IS 'A person. Rights are asked of this row on every request, never of a token';
+COMMENT ON COLUMN account.password IS 'argon2id, in its PHC string; null where the account signs in elsewhere';
+COMMENT ON COLUMN account.password_version IS 'Grows with each change of the password: cached verifications of an older one stop at once';
+COMMENT ON COLUMN account.token_epoch IS 'Grows when all tokens of the account are revoked';
+
+CREATE TABLE user_group (
+    group_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text COLLATE "C" NOT NULL UNIQUE,
+    group_type smallint NOT NULL DEFAULT 3,
+    creation_time timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE user_group IS 'A named set of accounts; group_type as in Harbor: 1 LDAP, 2 HTTP, 3 OIDC or local';
+
+CREATE TABLE user_group_member (
+    group_id bigint NOT NULL REFERENCES user_group ON DELETE CASCADE,
+    account_id bigint NOT NULL REFERENCES account ON DELETE CASCADE,
+    PRIMARY KEY (account_id, group_id)
+);
+CREATE INDEX user_group_member_group ON user_group_member (group_id);
+COMMENT ON TABLE user_group_member IS 'Who is in a group';
+
+CREATE TABLE project (
+    project_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    owner_id bigint REFERENCES account,
+    owner_name text NOT NULL DEFAULT '',
+    name text COLLATE "C" NOT NULL,
+    creation_time timestamptz NOT NULL DEFAULT now(),
+    update_time timestamptz NOT NULL DEFAULT now(),
+    deleted boolean NOT NULL DEFAULT false,
+    metadata jsonb NOT NULL DEFAULT '{}',
+    public boolean GENERATED ALWAYS AS (coalesce(metadata ->> 'public', 'false') = 'true') STORED,
+    sparse boolean GENERATED ALWAYS AS (coalesce(metadata ->> 'sparse', 'false') = 'true') STORED,
+    storage_limit bigint NOT NULL DEFAULT -1,
+    storage_used bigint NOT NULL DEFAULT 0 CHECK (storage_used >= 0),
+    artifact_count bigint NOT NULL DEFAULT 0 CHECK (artifact_count >= 0)
+) WITH (fillfactor = 50);
+CREATE UNIQUE INDEX project_name ON project (name) WHERE NOT deleted;
+COMMENT ON TABLE project IS 'A tenant: the first segment of a repository name. A deleted project''s name can be made again, with new members';
+COMMENT ON COLUMN project.metadata IS 'Harbor''s metadata map, values as text: public, sparse (manifests may name absent blobs), ...';
+COMMENT ON COLUMN project.storage_limit IS 'Bytes; -1 is unlimited. Checked and charged by one atomic UPDATE in the push transaction';
+COMMENT ON COLUMN project.storage_used IS 'Blobs once each (project_blob) and manifests per artifact row';
+
+CREATE TABLE project_member (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    project_id bigint NOT NULL REFERENCES project ON DELETE CASCADE,
+    entity_id bigint NOT NULL,
+    entity_type "char" NOT NULL CHECK (entity_type IN ('u', 'g')),
+    role_id smallint NOT NULL CHECK (role_id BETWEEN 1 AND 5),
+    creation_time timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (project_id, entity_type, entity_id)
+);
+CREATE INDEX project_member_entity ON project_member (entity_type, entity_id);
+COMMENT ON TABLE project_member IS 'entity_type u: account, g: user_group. role_id: 1 project admin, 2 developer, 3 guest, 4 maintainer, 5 limited guest';
+
+CREATE TABLE robot (
+    robot_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    project_id bigint REFERENCES project ON DELETE CASCADE,
+    name text COLLATE "C" NOT NULL UNIQUE,
+    description text NOT NULL DEFAULT '',
+    secret_hash bytea NOT NULL,
+    permissions jsonb NOT NULL DEFAULT '[]',
+    token_epoch int NOT NULL DEFAULT 0,
+    disabled boolean NOT NULL DEFAULT false,
+    expires_at timestamptz,
+    last_used timestamptz,
+    creation_time timestamptz NOT NULL DEFAULT now(),
+    update_time timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX robot_project ON robot (project_id);
+COMMENT ON TABLE robot IS 'A machine account; project_id null: of the whole system. The secret is 256 random bits, kept as SHA-256';
+
+CREATE TABLE signing_key (
+    kid text COLLATE "C" PRIMARY KEY,
+    algorithm text NOT NULL,
+    state text NOT NULL CHECK (state IN ('next', 'active', 'retired')),
+    public_key jsonb NOT NULL,
+    private_key bytea NOT NULL,
+    creation_time timestamptz NOT NULL DEFAULT now(),
+    activated_at timestamptz,
+    retired_at timestamptz
+);
+CREATE UNIQUE INDEX signing_key_active ON signing_key (state) WHERE state = 'active';
+COMMENT ON TABLE signing_key IS 'Keys of the token service. kid is the JWK thumbprint (RFC 7638); private_key is sealed with auth.secretkey';
+
+CREATE TABLE refresh_token (
+    token_hash bytea PRIMARY KEY,
+    account_id bigint REFERENCES account ON DELETE CASCADE,
+    robot_id bigint REFERENCES robot ON DELETE CASCADE,
+    token_epoch int NOT NULL,
+    service text NOT NULL,
+    client_id text NOT NULL DEFAULT '',
+    creation_time timestamptz NOT NULL DEFAULT now(),
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX refresh_token_expires ON refresh_token (expires_at);
+COMMENT ON TABLE refresh_token IS 'SHA-256 of each refresh token given out; not rotated on use, since clients use them again';
+
+CREATE TABLE session (
+    session_hash bytea PRIMARY KEY,
+    account_id bigint NOT NULL REFERENCES account ON DELETE CASCADE,
+    token_epoch int NOT NULL,
+    creation_time timestamptz NOT NULL DEFAULT now(),
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX session_expires ON session (expires_at);
+COMMENT ON TABLE session IS 'A browser''s login: SHA-256 of its cookie';
+
+CREATE TABLE login_failure (
+    subject text COLLATE "C" PRIMARY KEY,
+    failures int NOT NULL,
+    last_failure timestamptz NOT NULL,
+    blocked_until timestamptz NOT NULL
+);
+COMMENT ON TABLE login_failure IS 'Brakes against guessing: one row per account name and per address that failed lately';
+
+-- 2. Bytes: blobs, who may serve them, who pays for them ---------------------------------------------------------------
+
+CREATE TABLE repository (
+    repository_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text COLLATE "C" NOT NULL,
+    project_id bigint NOT NULL REFERENCES project,
+    description text NOT NULL DEFAULT '',
+    pull_count bigint NOT NULL DEFAULT 0,
+    star_count bigint NOT NULL DEFAULT 0,
+    creation_time timestamptz NOT NULL DEFAULT now(),
+    update_time timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (project_id, name)
+) WITH (fillfactor = 70);
+COMMENT ON TABLE repository IS 'A named collection of artifacts. name is the full name, project included; the first push makes the row';
+
+CREATE TABLE artifact_blob (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    digest text COLLATE "C" NOT NULL UNIQUE,
+    size bigint NOT NULL CHECK (size >= 0),
+    content_type text NOT NULL DEFAULT 'application/octet-stream',
+    state text NOT NULL CHECK (state IN ('pending', 'live', 'condemned', 'gone', 'missing')),
+    generation int NOT NULL DEFAULT 0,
+    key text COLLATE "C",
+    content bytea,
+    keep_until timestamptz NOT NULL,
+    creation_time timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX artifact_blob_sweep ON artifact_blob (keep_until) WHERE state IN ('pending', 'condemned', 'gone', 'missing');
+CREATE INDEX artifact_blob_inline ON artifact_blob (id) WHERE content IS NOT NULL;
+ALTER TABLE artifact_blob ALTER COLUMN content SET STORAGE EXTERNAL;
+COMMENT ON TABLE artifact_blob IS 'One row per content ever stored. A live row never lacks its bytes: in content while small and fresh, else at its key';
+COMMENT ON COLUMN artifact_blob.state IS 'pending: claimed, bytes on their way; live; condemned: unlinked, object untouched until keep_until; gone: a tombstone that remembers its generation; missing: bytes found lost';
+COMMENT ON COLUMN artifact_blob.generation IS 'Grows each time the content comes again after it went, so that a late delete cannot meet a new object';
+COMMENT ON COLUMN artifact_blob.key IS 'Null where it follows from digest and generation; stored only for adopted trees';
+COMMENT ON COLUMN artifact_blob.content IS 'Bytes of a small blob until the mover has put them into the store';
+COMMENT ON COLUMN artifact_blob.keep_until IS 'Lease (pending, live), end of undo (condemned), end of tombstone (gone)';
+
+CREATE TABLE repository_blob (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    repository_id bigint NOT NULL REFERENCES repository,
+    project_id bigint NOT NULL REFERENCES project,
+    blob_id bigint NOT NULL REFERENCES artifact_blob,
+    hidden boolean NOT NULL DEFAULT false,
+    keep_until timestamptz NOT NULL,
+    UNIQUE (repository_id, blob_id)
+);
+CREATE INDEX repository_blob_blob ON repository_blob (blob_id, project_id);
+COMMENT ON TABLE repository_blob IS 'The right to be served from a repository, with the lease that the last positive answer promised';
+COMMENT ON COLUMN repository_blob.hidden IS 'Deleted through the API: absent for everybody until pushed or mounted again, dropped by gc';
+
+CREATE TABLE project_blob (
+    project_id bigint NOT NULL REFERENCES project,
+    blob_id bigint NOT NULL REFERENCES artifact_blob,
+    size bigint NOT NULL,
+    PRIMARY KEY (project_id, blob_id)
+);
+CREATE INDEX project_blob_blob ON project_blob (blob_id);
+COMMENT ON TABLE project_blob IS 'The charge: a blob counts once in a project, however many repositories link it';
+
+CREATE TABLE upload (
+    id uuid PRIMARY KEY,
+    repository_id bigint NOT NULL REFERENCES repository ON DELETE CASCADE,
+    principal text COLLATE "C" NOT NULL,
+    algorithm text NOT NULL DEFAULT 'sha256',
+    "offset" bigint NOT NULL DEFAULT 0 CHECK ("offset" >= 0),
+    hash_state bytea,
+    staging jsonb,
+    lease uuid,
+    leased_at timestamptz,
+    status text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'done')),
+    digest text COLLATE "C",
+    reserved bigint NOT NULL DEFAULT 0,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    expires_at timestamptz NOT NULL
+) WITH (fillfactor = 70);
+CREATE INDEX upload_expires ON upload (expires_at);
+COMMENT ON TABLE upload IS 'An unfinished blob. Any server can take the next request: offset, hash and staging are all here';
+COMMENT ON COLUMN upload.hash_state IS 'Saved state of the hash over the first offset bytes (core/hashing.py); null: read again at the end';
+COMMENT ON COLUMN upload.staging IS 'The driver''s Staging: {id, size, state}';
+COMMENT ON COLUMN upload.lease IS 'The request that writes now. One that is older than upload.lease is taken over, with a fork of the staging';
+
+CREATE TABLE upload_staging (
+    id text COLLATE "C" PRIMARY KEY,
+    state jsonb NOT NULL,
+    abort_after timestamptz NOT NULL
+);
+CREATE INDEX upload_staging_abort ON upload_staging (abort_after);
+COMMENT ON TABLE upload_staging IS 'Stagings to abort: left by take-overs, cancels, reaped and finished uploads';
+
+-- 3. Artifacts, tags and what they refer to ----------------------------------------------------------------------------
+
+CREATE TABLE artifact (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    type text NOT NULL,
+    media_type text NOT NULL,
+    manifest_media_type text NOT NULL,
+    artifact_type text,
+    project_id bigint NOT NULL REFERENCES project,
+    repository_id bigint NOT NULL REFERENCES repository,
+    repository_name text COLLATE "C" NOT NULL,
+    digest text COLLATE "C" NOT NULL,
+    size bigint NOT NULL,
+    manifest bytea NOT NULL,
+    subject_digest text COLLATE "C",
+    push_time timestamptz NOT NULL DEFAULT now(),
+    pull_time timestamptz,
+    pushed_by text NOT NULL DEFAULT '',
+    extra_attrs jsonb NOT NULL DEFAULT '{}',
+    annotations jsonb NOT NULL DEFAULT '{}',
+    charged boolean NOT NULL DEFAULT true,
+    keep_until timestamptz NOT NULL,
+    deleted_at timestamptz,
+    UNIQUE (repository_id, digest)
+);
+CREATE INDEX artifact_subject ON artifact (repository_id, subject_digest, digest) WHERE subject_digest IS NOT NULL;
+CREATE INDEX artifact_project ON artifact (project_id, push_time);
+CREATE INDEX artifact_deleted ON artifact (deleted_at) WHERE deleted_at IS NOT NULL;
+CREATE INDEX artifact_digest ON artifact (digest);
+COMMENT ON TABLE artifact IS 'A manifest as pushed. The row holds its bytes and is the truth of a pull';
+COMMENT ON COLUMN artifact.type IS 'IMAGE, CHART, CNAB, OPA, CURVE, WELL, ORIGINAL, SIGNATURE ..., else the word of the type itself';
+COMMENT ON COLUMN artifact.media_type IS 'artifactType, else the media type of the config, as Harbor has it';
+COMMENT ON COLUMN artifact.size IS 'Bytes of the manifest and its blobs; an index adds its children';
+COMMENT ON COLUMN artifact.charged IS 'False for a copy made for an index of the same project: its bytes are charged where it was pushed';
+COMMENT ON COLUMN artifact.deleted_at IS 'Soft deletion: absent for everybody, references and charge stay until the undo window ends; a push of the same bytes brings it back';
+
+CREATE TABLE artifact_blob_ref (
+    artifact_id bigint NOT NULL REFERENCES artifact,
+    repository_id bigint NOT NULL,
+    digest text COLLATE "C" NOT NULL,
+    blob_digest text COLLATE "C" NOT NULL,
+    link_id bigint REFERENCES repository_blob ON DELETE RESTRICT,
+    PRIMARY KEY (artifact_id, blob_digest)
+);
+CREATE INDEX artifact_blob_ref_link ON artifact_blob_ref (link_id) WHERE link_id IS NOT NULL;
+CREATE INDEX artifact_blob_ref_waiting ON artifact_blob_ref (repository_id, blob_digest) WHERE link_id IS NULL;
+CREATE INDEX artifact_blob_ref_blob ON artifact_blob_ref (blob_digest);
+COMMENT ON TABLE artifact_blob_ref IS 'Which blobs a manifest names. link_id is null while the blob is absent (sparse, foreign); the link''s maker binds the waiting rows, and gc looks for waiting rows too before it drops a link';
+
+CREATE TABLE artifact_reference (
+    artifact_id bigint NOT NULL REFERENCES artifact,
+    child_id bigint NOT NULL REFERENCES artifact ON DELETE RESTRICT,
+    PRIMARY KEY (artifact_id, child_id)
+);
+CREATE INDEX artifact_reference_child ON artifact_reference (child_id);
+COMMENT ON TABLE artifact_reference IS 'Children of an index that are in its repository';
+
+CREATE TABLE artifact_accessory (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    artifact_id bigint NOT NULL UNIQUE REFERENCES artifact ON DELETE CASCADE,
+    repository_id bigint NOT NULL REFERENCES repository,
+    subject_artifact_id bigint REFERENCES artifact ON DELETE SET NULL,
+    digest text COLLATE "C" NOT NULL,
+    subject_artifact_digest text COLLATE "C" NOT NULL,
+    type text NOT NULL,
+    size bigint NOT NULL,
+    creation_time timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX artifact_accessory_subject ON artifact_accessory (subject_artifact_id);
+CREATE INDEX artifact_accessory_waiting ON artifact_accessory (repository_id, subject_artifact_digest);
+COMMENT ON TABLE artifact_accessory IS 'What is attached to an artifact: signature.cosign, signature.notation, sbom ... The subject may arrive later';
+
+CREATE TABLE tag (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    repository_id bigint NOT NULL REFERENCES repository,
+    artifact_id bigint NOT NULL REFERENCES artifact ON DELETE RESTRICT,
+    name text COLLATE "C" NOT NULL,
+    push_time timestamptz NOT NULL DEFAULT now(),
+    pull_time timestamptz,
+    UNIQUE (repository_id, name)
+) WITH (fillfactor = 80);
+CREATE INDEX tag_artifact ON tag (artifact_id);
+COMMENT ON TABLE tag IS 'A movable name of an artifact';
+
+CREATE TABLE tag_history (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    repository_id bigint NOT NULL REFERENCES repository ON DELETE CASCADE,
+    name text COLLATE "C" NOT NULL,
+    from_digest text COLLATE "C",
+    to_digest text COLLATE "C",
+    username text NOT NULL,
+    op_time timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX tag_history_name ON tag_history (repository_id, name, id);
+COMMENT ON TABLE tag_history IS 'Every move of every tag; from null: made, to null: removed';
+
+CREATE TABLE label (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    project_id bigint REFERENCES project ON DELETE CASCADE,
+    name text NOT NULL,
+    description text NOT NULL DEFAULT '',
+    color text NOT NULL DEFAULT '',
+    creation_time timestamptz NOT NULL DEFAULT now(),
+    update_time timestamptz NOT NULL DEFAULT now(),
+    UNIQUE NULLS NOT DISTINCT (project_id, name)
+);
+COMMENT ON TABLE label IS 'A word to put on artifacts; project_id null: for the whole system';
+
+CREATE TABLE artifact_label (
+    artifact_id bigint NOT NULL REFERENCES artifact ON DELETE CASCADE,
+    label_id bigint NOT NULL REFERENCES label ON DELETE CASCADE,
+    PRIMARY KEY (artifact_id, label_id)
+);
+CREATE INDEX artifact_label_label ON artifact_label (label_id);
+COMMENT ON TABLE artifact_label IS 'Which artifacts carry a label';
+
+-- 4. What happens: events, audit, work ---------------------------------------------------------------------------------
+
+CREATE TABLE event (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    kind text NOT NULL,
+    project_id bigint,
+    repository_id bigint,
+    artifact_id bigint,
+    username text NOT NULL DEFAULT '',
+    payload jsonb NOT NULL DEFAULT '{}',
+    op_time timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX event_order ON event (xid, id);
+COMMENT ON TABLE event IS 'Outbox: written by the transaction that did it, read in (xid, id) order below the oldest running transaction, so none is skipped';
+
+CREATE TABLE access_log (
+    log_id bigint GENERATED ALWAYS AS IDENTITY,
+    username text NOT NULL,
+    project_id bigint,
+    repo_name text COLLATE "C" NOT NULL DEFAULT '',
+    repo_tag text COLLATE "C" NOT NULL DEFAULT '',
+    operation text NOT NULL,
+    op_time timestamptz NOT NULL DEFAULT now(),
+    resource_type text NOT NULL DEFAULT 'artifact',
+    resource text NOT NULL DEFAULT '',
+    result boolean NOT NULL DEFAULT true,
+    address text NOT NULL DEFAULT '',
+    request_id text NOT NULL DEFAULT '',
+    chain bytea,
+    PRIMARY KEY (op_time, log_id)
+) PARTITION BY RANGE (op_time);
+CREATE TABLE access_log_default PARTITION OF access_log DEFAULT;
+CREATE INDEX access_log_project ON access_log (project_id, op_time);
+COMMENT ON TABLE access_log IS 'Who did what: changes in their own transaction, pulls in batches. Partitioned by month; the worker makes partitions ahead';
+COMMENT ON COLUMN access_log.resource IS 'What it was done to: a digest, an account, a project ...';
+COMMENT ON COLUMN access_log.chain IS 'Hash over the row and its predecessor, once sealed';
+
+CREATE TABLE gc_review (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind text NOT NULL CHECK (kind IN ('link', 'blob', 'artifact')),
+    target bigint NOT NULL,
+    review_after timestamptz NOT NULL
+);
+CREATE INDEX gc_review_after ON gc_review (review_after);
+COMMENT ON TABLE gc_review IS 'What gc must look at, and when. Every request is a row of its own';
+
+CREATE TABLE gc_delete (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    digest text COLLATE "C" NOT NULL,
+    generation int NOT NULL,
+    key text COLLATE "C",
+    attempts int NOT NULL DEFAULT 0,
+    next_try timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX gc_delete_next ON gc_delete (next_try);
+CREATE INDEX gc_delete_digest ON gc_delete (digest);
+COMMENT ON TABLE gc_delete IS 'Objects to delete from the store. Every request is a row of its own, removed only by whoever deleted for it';
+
+CREATE TABLE schedule (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind text NOT NULL,
+    policy_id bigint,
+    cron text NOT NULL,
+    enabled boolean NOT NULL DEFAULT true,
+    next_run_at timestamptz NOT NULL,
+    last_run_at timestamptz,
+    payload jsonb NOT NULL DEFAULT '{}',
+    UNIQUE NULLS NOT DISTINCT (kind, policy_id)
+);
+CREATE INDEX schedule_due ON schedule (next_run_at) WHERE enabled;
+COMMENT ON TABLE schedule IS 'What runs by the clock: six-field cron, fired once whatever the number of workers';
+
+CREATE TABLE execution (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind text NOT NULL,
+    policy_id bigint,
+    trigger text NOT NULL DEFAULT 'manual',
+    status text NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'running', 'success', 'error', 'stopped')),
+    status_message text NOT NULL DEFAULT '',
+    username text NOT NULL DEFAULT '',
+    extra_attrs jsonb NOT NULL DEFAULT '{}',
+    creation_time timestamptz NOT NULL DEFAULT now(),
+    start_time timestamptz,
+    end_time timestamptz
+);
+CREATE INDEX execution_kind ON execution (kind, policy_id, id);
+COMMENT ON TABLE execution IS 'One run of something: the truth about it, whatever the queue says';
+
+CREATE TABLE task (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    execution_id bigint NOT NULL REFERENCES execution ON DELETE CASCADE,
+    kind text NOT NULL,
+    payload jsonb NOT NULL DEFAULT '{}',
+    status text NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'running', 'success', 'error', 'stopped')),
+    status_message text NOT NULL DEFAULT '',
+    attempts int NOT NULL DEFAULT 0,
+    stop_requested boolean NOT NULL DEFAULT false,
+    creation_time timestamptz NOT NULL DEFAULT now(),
+    start_time timestamptz,
+    update_time timestamptz NOT NULL DEFAULT now(),
+    end_time timestamptz
+);
+CREATE INDEX task_execution ON task (execution_id, id);
+CREATE INDEX task_unfinished ON task (update_time) WHERE status IN ('pending', 'running');
+COMMENT ON TABLE task IS 'One piece of an execution; a job carries its id and nothing else';
+
+CREATE TABLE task_log (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    task_id bigint NOT NULL REFERENCES task ON DELETE CASCADE,
+    op_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+    level text NOT NULL DEFAULT 'info',
+    line text NOT NULL
+);
+CREATE INDEX task_log_task ON task_log (task_id, id);
+COMMENT ON TABLE task_log IS 'What a task said, bounded in lines and length';
+
+-- 5. Policies ----------------------------------------------------------------------------------------------------------
+
+CREATE TABLE retention_policy (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    project_id bigint NOT NULL UNIQUE REFERENCES project ON DELETE CASCADE,
+    name text NOT NULL DEFAULT '',
+    rules jsonb NOT NULL DEFAULT '[]',
+    trigger jsonb NOT NULL DEFAULT '{}',
+    enabled boolean NOT NULL DEFAULT true,
+    creation_time timestamptz NOT NULL DEFAULT now(),
+    update_time timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE retention_policy IS 'Which tags are kept; one per project, as in Harbor. trigger: manual, cron or event';
+
+CREATE TABLE immutable_rule (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    project_id bigint NOT NULL REFERENCES project ON DELETE CASCADE,
+    rule jsonb NOT NULL,
+    enabled boolean NOT NULL DEFAULT true,
+    creation_time timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX immutable_rule_project ON immutable_rule (project_id);
+COMMENT ON TABLE immutable_rule IS 'Which tags may not move, in Harbor''s selector grammar';
+
+CREATE TABLE remote_registry (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL UNIQUE,
+    description text NOT NULL DEFAULT '',
+    type text NOT NULL,
+    url text NOT NULL,
+    credential bytea,
+    insecure boolean NOT NULL DEFAULT false,
+    status text NOT NULL DEFAULT 'unknown',
+    creation_time timestamptz NOT NULL DEFAULT now(),
+    update_time timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE remote_registry IS 'Another registry; its credential is sealed with auth.secretkey';
+
+CREATE TABLE replication_policy (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL UNIQUE,
+    description text NOT NULL DEFAULT '',
+    src_registry_id bigint REFERENCES remote_registry,
+    dest_registry_id bigint REFERENCES remote_registry,
+    dest_namespace text,
+    trigger text NOT NULL DEFAULT 'manual' CHECK (trigger IN ('manual', 'event_based', 'scheduled')),
+    filters jsonb NOT NULL DEFAULT '[]',
+    enabled boolean NOT NULL DEFAULT true,
+    creation_time timestamptz NOT NULL DEFAULT now(),
+    update_time timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE replication_policy IS 'What is copied where; src null: from here, dest null: to here';
+
+CREATE TABLE replication_execution (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    policy_id bigint NOT NULL REFERENCES replication_policy ON DELETE CASCADE,
+    status text NOT NULL DEFAULT 'pending',
+    trigger text NOT NULL DEFAULT 'manual',
+    start_time timestamptz NOT NULL DEFAULT now(),
+    end_time timestamptz
+);
+CREATE INDEX replication_execution_policy ON replication_execution (policy_id, id);
+COMMENT ON TABLE replication_execution IS 'One run of a replication policy';
+
+CREATE TABLE replication_task (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    execution_id bigint NOT NULL REFERENCES replication_execution ON DELETE CASCADE,
+    resource_type text NOT NULL,
+    src_resource text NOT NULL,
+    dst_resource text NOT NULL,
+    operation text NOT NULL CHECK (operation IN ('copy', 'delete')),
+    status text NOT NULL DEFAULT 'pending',
+    offsets jsonb NOT NULL DEFAULT '{}',
+    start_time timestamptz,
+    end_time timestamptz
+);
+CREATE INDEX replication_task_execution ON replication_task (execution_id, id);
+COMMENT ON TABLE replication_task IS 'One artifact of a replication; offsets per blob, so that it resumes';
+
+CREATE TABLE webhook_policy (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    project_id bigint NOT NULL REFERENCES project ON DELETE CASCADE,
+    name text NOT NULL,
+    description text NOT NULL DEFAULT '',
+    targets jsonb NOT NULL DEFAULT '[]',
+    secret bytea,
+    event_types text[] NOT NULL DEFAULT '{}',
+    enabled boolean NOT NULL DEFAULT true,
+    creation_time timestamptz NOT NULL DEFAULT now(),
+    update_time timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (project_id, name)
+);
+COMMENT ON TABLE webhook_policy IS 'Whom to tell of what; targets'' secrets are sealed';
+
+CREATE TABLE webhook_execution (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    policy_id bigint NOT NULL REFERENCES webhook_policy ON DELETE CASCADE,
+    event_id bigint NOT NULL,
+    status text NOT NULL DEFAULT 'pending',
+    creation_time timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (policy_id, event_id)
+);
+COMMENT ON TABLE webhook_execution IS 'One event to be told under one policy';
+
+CREATE TABLE webhook_task (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    execution_id bigint NOT NULL REFERENCES webhook_execution ON DELETE CASCADE,
+    target jsonb NOT NULL,
+    status text NOT NULL DEFAULT 'pending',
+    attempts int NOT NULL DEFAULT 0,
+    next_try timestamptz NOT NULL DEFAULT now(),
+    answer text NOT NULL DEFAULT ''
+);
+CREATE INDEX webhook_task_execution ON webhook_task (execution_id);
+COMMENT ON TABLE webhook_task IS 'One delivery to one target';
+
+CREATE TABLE scan_report (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    artifact_id bigint NOT NULL REFERENCES artifact ON DELETE CASCADE,
+    scanner text NOT NULL,
+    severity text NOT NULL DEFAULT 'none',
+    report jsonb NOT NULL DEFAULT '{}',
+    creation_time timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (artifact_id, scanner)
+);
+COMMENT ON TABLE scan_report IS 'What a scanner (of curves: the quality check) found in an artifact';
+
+-- 6. The catalogue of wells and curves ---------------------------------------------------------------------------------
+
+CREATE TABLE well (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    project_id bigint NOT NULL REFERENCES project ON DELETE CASCADE,
+    name text NOT NULL,
+    name_norm text COLLATE "C" NOT NULL,
+    uwi text,
+    uwi_norm text COLLATE "C",
+    api text,
+    operator text,
+    field text,
+    country text,
+    lat double precision,
+    lon double precision,
+    UNIQUE (project_id, name_norm)
+);
+CREATE INDEX well_name ON well (name_norm text_pattern_ops);
+CREATE INDEX well_uwi ON well (uwi_norm) WHERE uwi_norm IS NOT NULL;
+COMMENT ON TABLE well IS 'The hole. name_norm keeps letters and digits of every script, case folded';
+
+CREATE TABLE well_alias (
+    well_id bigint NOT NULL REFERENCES well ON DELETE CASCADE,
+    alias_norm text COLLATE "C" NOT NULL,
+    PRIMARY KEY (alias_norm, well_id)
+);
+CREATE INDEX well_alias_well ON well_alias (well_id);
+COMMENT ON TABLE well_alias IS 'Other names of a well';
+
+CREATE TABLE mnemonic_alias (
+    project_id bigint REFERENCES project ON DELETE CASCADE,
+    mnemonic_norm text COLLATE "C" NOT NULL,
+    service_company text,
+    family text NOT NULL,
+    priority int NOT NULL DEFAULT 0,
+    UNIQUE NULLS NOT DISTINCT (project_id, mnemonic_norm, service_company)
+);
+COMMENT ON TABLE mnemonic_alias IS 'Which family a mnemonic belongs to; project_id null: for all';
+
+CREATE TABLE unit_alias (
+    project_id bigint REFERENCES project ON DELETE CASCADE,
+    spelling text COLLATE "C" NOT NULL,
+    family text,
+    unit_canonical text NOT NULL,
+    factor double precision NOT NULL DEFAULT 1,
+    offset_ double precision NOT NULL DEFAULT 0,
+    UNIQUE NULLS NOT DISTINCT (project_id, spelling, family)
+);
+COMMENT ON TABLE unit_alias IS 'Spellings of units: canonical = value * factor + offset_';
+
+CREATE TABLE curve (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    well_id bigint NOT NULL REFERENCES well ON DELETE CASCADE,
+    repository_id bigint NOT NULL UNIQUE REFERENCES repository,
+    frame text NOT NULL,
+    mnemonic text COLLATE "C" NOT NULL,
+    family text,
+    unit text,
+    unit_canonical text,
+    index_kind text NOT NULL,
+    latest_version_id bigint,
+    samples bigint,
+    null_fraction real,
+    qc_severity smallint
+);
+CREATE INDEX curve_well ON curve (well_id);
+CREATE INDEX curve_family ON curve (family, index_kind);
+CREATE INDEX curve_mnemonic ON curve (mnemonic text_pattern_ops);
+CREATE INDEX curve_severity ON curve (qc_severity) WHERE qc_severity >= 3;
+COMMENT ON TABLE curve IS 'One measured log of a frame: one repository. samples, null_fraction and qc_severity are copies of the latest version''s';
+
+CREATE TABLE curve_version (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    curve_id bigint NOT NULL REFERENCES curve ON DELETE CASCADE,
+    version int NOT NULL,
+    artifact_id bigint NOT NULL REFERENCES artifact,
+    values_id bytea NOT NULL,
+    index_id bytea NOT NULL,
+    samples bigint NOT NULL,
+    idx_range numrange NOT NULL,
+    step double precision,
+    null_fraction real NOT NULL,
+    vmin double precision, vmax double precision, vmean double precision, vstd double precision,
+    p01 double precision, p05 double precision, p50 double precision, p95 double precision, p99 double precision,
+    hist int[],
+    overview bytea,
+    qc_severity smallint,
+    author text NOT NULL DEFAULT '',
+    created timestamptz NOT NULL,
+    operation text NOT NULL DEFAULT '',
+    parent_id bigint REFERENCES curve_version,
+    UNIQUE (curve_id, version)
+);
+CREATE INDEX curve_version_artifact ON curve_version (artifact_id);
+CREATE INDEX curve_version_range ON curve_version USING gist (idx_range);
+CREATE INDEX curve_version_values ON curve_version (values_id);
+CREATE INDEX curve_version_index ON curve_version (index_id);
+CREATE INDEX curve_version_created ON curve_version (created DESC);
+COMMENT ON TABLE curve_version IS 'One immutable artifact of a curve. idx_range in metres or seconds';
+
+CREATE TABLE segment (
+    content_id bytea NOT NULL,
+    blob_digest text COLLATE "C" NOT NULL,
+    dtype text NOT NULL,
+    width int NOT NULL,
+    verified boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (content_id, blob_digest)
+);
+CREATE INDEX segment_blob ON segment (blob_digest);
+COMMENT ON TABLE segment IS 'Which blobs hold which values; verified: a job of ours has recomputed the content id from the blob';
+
+CREATE TABLE lineage (
+    version_id bigint NOT NULL REFERENCES curve_version ON DELETE CASCADE,
+    input_digest text COLLATE "C" NOT NULL,
+    role text NOT NULL,
+    PRIMARY KEY (version_id, input_digest, role)
+);
+CREATE INDEX lineage_input ON lineage (input_digest);
+COMMENT ON TABLE lineage IS 'What a version was made from';
+
+CREATE TABLE qc_finding (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    version_id bigint NOT NULL REFERENCES curve_version ON DELETE CASCADE,
+    check_id text NOT NULL,
+    severity smallint NOT NULL,
+    count bigint NOT NULL DEFAULT 1,
+    first_index numrange,
+    example jsonb
+);
+CREATE INDEX qc_finding_version ON qc_finding (version_id, severity);
+COMMENT ON TABLE qc_finding IS 'One result of one quality check of a curve version';
+
