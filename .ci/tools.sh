@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Installs the foreign programs that tests and bench use: Go programs into .tools/bin, Debian packages when root.
+# Idempotent: what is already there, at the version named here, is left alone. Needs go >= 1.24 for the Go programs.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+bin="$PWD/.tools/bin"
+mkdir -p "$bin"
+missing=()
+
+# program, package, version: pinned, so that one commit always meets the same clients.
+go_programs="
+oras         oras.land/oras/cmd/oras                                   v1.3.6
+crane        github.com/google/go-containerregistry/cmd/crane          v0.22.1
+regctl       github.com/regclient/regclient/cmd/regctl                 v0.11.7
+conformance  github.com/opencontainers/distribution-spec/conformance   v0.0.0-20260831232431-97274622c111
+registry     github.com/distribution/distribution/v3/cmd/registry      v3.1.2
+cosign       github.com/sigstore/cosign/v3/cmd/cosign                  v3.1.3
+"
+# program, Debian package that brings it
+debian_programs="
+skopeo           skopeo
+docker-registry  docker-registry
+wrk              wrk
+buildah          buildah
+strace           strace
+/usr/lib/postgresql/15/bin/postgres  postgresql-15
+"
+
+install_go() {
+  local program=$1 package=$2 version=$3
+  local stamp="$bin/.$program-$version"
+  [[ -x "$bin/$program" && -e "$stamp" ]] && return 0
+  command -v go >/dev/null || { missing+=("$program: no go"); return 0; }
+  echo "tools: building $program $version"
+  if GOBIN="$bin" nice go install "$package@$version"; then
+    rm -f "$bin/.$program-"*
+    touch "$stamp"
+  else
+    missing+=("$program: go install failed")
+  fi
+}
+
+install_debian() {
+  local wanted=() program package
+  while read -r program package; do
+    [[ -z "$program" ]] && continue
+    command -v "$program" >/dev/null || PATH="$PATH:/usr/sbin:/sbin" command -v "$program" >/dev/null || wanted+=("$package")
+  done <<<"$debian_programs"
+  ((${#wanted[@]})) || return 0
+  if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
+    missing+=("${wanted[*]}: install them by hand (not root, or no apt-get)")
+    return 0
+  fi
+  echo "tools: installing ${wanted[*]}"
+  # RUNLEVEL=1 and the absence of a cluster keep the packages from starting services of their own.
+  export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
+  apt-get update -qq && apt-get install -qq -y --no-install-recommends "${wanted[@]}" >/dev/null ||
+    missing+=("${wanted[*]}: apt-get failed")
+}
+
+install_debian
+while read -r program package version; do
+  [[ -n "$program" ]] && install_go "$program" "$package" "$version"
+done <<<"$go_programs"
+
+if ((${#missing[@]})); then
+  printf 'tools: missing %s\n' "${missing[@]}" >&2
+  exit 1
+fi
+echo "tools: all present in .tools/bin and on PATH"
