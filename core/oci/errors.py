@@ -7,7 +7,7 @@ RegistryError
 ├── UploadUnknown, UploadConflict, UploadRangeInvalid, UploadSizeInvalid
 ├── ManifestUnknown, ManifestInvalid, ManifestTooLarge, ManifestUnsupported, ManifestBlobUnknown, ManifestSizeInvalid,
 │   ManifestReferenced, TagInvalid, PreconditionFailed, CurveConflict
-├── Unauthorized, Denied, QuotaExceeded, TooManyRequests
+├── Unauthorized (TokenInvalid, ScopeInsufficient), Denied, QuotaExceeded, TooManyRequests
 ├── Unsupported, MethodNotAllowed, EncodingUnsupported, QueryInvalid, RangeNotSatisfiable, HeaderTooLarge
 └── Unavailable
 """
@@ -107,6 +107,14 @@ class CurveConflict(RegistryError):
 
 class Unauthorized(RegistryError):
     """No or bad credentials; the answer carries a challenge."""
+
+
+class TokenInvalid(Unauthorized):
+    """The token is expired, unknown or revoked; the challenge says `error="invalid_token"` (RFC 6750, 3.1)."""
+
+
+class ScopeInsufficient(Unauthorized):
+    """The credential covers less than its holder may do; the challenge says `error="insufficient_scope"`."""
 
 
 class Denied(RegistryError):
