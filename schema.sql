@@ -715,3 +715,390 @@ CREATE TABLE qc_finding (
 CREATE INDEX qc_finding_version ON qc_finding (version_id, severity);
 COMMENT ON TABLE qc_finding IS 'One result of one quality check of a curve version';
 
+-- 7. What must be decided in one transaction, in one round trip each ----------------------------------------------------
+-- The blob's life is the protocol of tests/core/model/blob_protocol.py: change the model first, then these functions.
+-- Refusals are raised as RGnnn with a word as the message and JSON as the detail: core/records/refusals.py reads them.
+
+CREATE FUNCTION rights(p_kind text, p_id bigint, p_epoch int, p_project text)
+RETURNS TABLE (valid boolean, admin boolean, project_id bigint, public boolean, sparse boolean, roles smallint[])
+LANGUAGE sql STABLE AS $$
+  SELECT CASE p_kind WHEN 'account' THEN a.account_id IS NOT NULL WHEN 'robot' THEN b.robot_id IS NOT NULL ELSE true END,
+         p_kind = 'system' OR coalesce(a.admin, false),
+         p.project_id, coalesce(p.public, false), coalesce(p.sparse, false),
+         ARRAY(SELECT m.role_id FROM project_member m
+               WHERE m.project_id = p.project_id AND m.entity_type = 'u' AND m.entity_id = a.account_id
+               UNION ALL
+               SELECT m.role_id FROM user_group_member g
+               JOIN project_member m ON m.project_id = p.project_id AND m.entity_type = 'g' AND m.entity_id = g.group_id
+               WHERE g.account_id = a.account_id)
+  FROM (SELECT 1) AS one
+  LEFT JOIN account a ON p_kind = 'account' AND a.account_id = p_id AND a.token_epoch = p_epoch AND NOT a.disabled AND NOT a.deleted
+  LEFT JOIN robot b ON p_kind = 'robot' AND b.robot_id = p_id AND b.token_epoch = p_epoch AND NOT b.disabled
+                   AND (b.expires_at IS NULL OR b.expires_at > now())
+  LEFT JOIN project p ON p.name = p_project AND NOT p.deleted
+$$;
+COMMENT ON FUNCTION rights IS 'What a principal (kind, id, epoch) may claim in a project: asked on every request';
+
+CREATE FUNCTION refuse(p_code text, p_word text, p_detail jsonb DEFAULT NULL) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION USING ERRCODE = p_code, MESSAGE = p_word, DETAIL = coalesce(p_detail::text, '');
+END $$;
+COMMENT ON FUNCTION refuse IS 'Ends the transaction with an answer for the client';
+
+CREATE FUNCTION charge(p_project bigint, p_bytes bigint, p_artifacts int) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE was project;
+BEGIN
+  UPDATE project SET storage_used = storage_used + p_bytes, artifact_count = artifact_count + p_artifacts
+  WHERE project_id = p_project AND NOT deleted AND (storage_limit < 0 OR p_bytes <= 0 OR storage_used + p_bytes <= storage_limit);
+  IF FOUND THEN RETURN; END IF;
+  SELECT * INTO was FROM project WHERE project_id = p_project AND NOT deleted;
+  IF NOT FOUND THEN PERFORM refuse('RG404', 'NAME_UNKNOWN'); END IF;
+  PERFORM refuse('RG403', 'QUOTA', jsonb_build_object('limit', was.storage_limit, 'used', was.storage_used, 'asked', p_bytes));
+END $$;
+COMMENT ON FUNCTION charge IS 'Quota, in one atomic UPDATE: always the last lock of a transaction';
+
+CREATE FUNCTION link_charge(p_repository bigint, p_blob bigint, p_digest text, p_size bigint, p_lease interval)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE fresh boolean; v_project bigint; v_link bigint; v_until timestamptz;
+BEGIN
+  INSERT INTO repository_blob AS l (repository_id, project_id, blob_id, keep_until)
+    SELECT p_repository, r.project_id, p_blob, clock_timestamp() + p_lease FROM repository r WHERE r.repository_id = p_repository
+  ON CONFLICT (repository_id, blob_id) DO UPDATE SET keep_until = greatest(l.keep_until, excluded.keep_until), hidden = false
+  RETURNING l.xmax = 0, l.project_id, l.id, l.keep_until INTO fresh, v_project, v_link, v_until;
+  IF NOT FOUND THEN PERFORM refuse('RG404', 'NAME_UNKNOWN'); END IF;
+  IF NOT fresh THEN RETURN v_link; END IF;
+  INSERT INTO gc_review (kind, target, review_after) VALUES ('link', v_link, v_until);
+  UPDATE artifact_blob_ref SET link_id = v_link
+  WHERE repository_id = p_repository AND blob_digest = p_digest AND link_id IS NULL;
+  -- DO UPDATE, not DO NOTHING: it waits for gc's lock on the charge; else a link could stand without one
+  INSERT INTO project_blob AS c (project_id, blob_id, size) VALUES (v_project, p_blob, p_size)
+  ON CONFLICT (project_id, blob_id) DO UPDATE SET size = excluded.size RETURNING c.xmax = 0 INTO fresh;
+  IF fresh THEN PERFORM charge(v_project, p_size, 0); END IF;
+  RETURN v_link;
+END $$;
+COMMENT ON FUNCTION link_charge IS 'Lets a repository serve a blob, with a lease, and charges the project once';
+
+CREATE FUNCTION blob_take(p_digest text, p_size bigint, p_lease interval, OUT blob_id bigint, OUT was text, OUT generation int)
+LANGUAGE plpgsql AS $$
+DECLARE v_key text;
+BEGIN
+  LOOP
+    INSERT INTO artifact_blob AS b (digest, size, state, keep_until) VALUES (p_digest, p_size, 'pending', clock_timestamp() + p_lease)
+    ON CONFLICT (digest) DO NOTHING RETURNING b.id, 'absent', b.generation INTO blob_id, was, generation;
+    EXIT WHEN FOUND;
+    SELECT b.id, b.state, b.generation, b.key INTO blob_id, was, generation, v_key
+    FROM artifact_blob b WHERE b.digest = p_digest FOR UPDATE;
+    CONTINUE WHEN NOT FOUND;  -- its tombstone was dropped between the two statements
+    IF was = 'missing' THEN  -- the rotten object goes, whoever brings the bytes again
+      INSERT INTO gc_delete (digest, generation, key) VALUES (p_digest, generation, v_key);
+    END IF;
+    IF was IN ('gone', 'missing') THEN generation := generation + 1; END IF;
+    UPDATE artifact_blob b SET
+      state = CASE WHEN was IN ('live', 'condemned') THEN 'live' ELSE 'pending' END,
+      generation = blob_take.generation,
+      key = CASE WHEN was IN ('gone', 'missing') THEN NULL ELSE b.key END,
+      keep_until = CASE WHEN was IN ('live', 'pending') THEN greatest(b.keep_until, clock_timestamp() + p_lease)
+                        ELSE clock_timestamp() + p_lease END
+    WHERE b.id = blob_id;
+    IF was = 'condemned' THEN
+      INSERT INTO gc_review (kind, target, review_after) VALUES ('blob', blob_id, clock_timestamp() + p_lease);
+    END IF;
+    EXIT;
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION blob_take IS 'The first half of T1: the row of a content, made or taken as its state allows (reliability 3.2.1)';
+
+CREATE FUNCTION blob_claim(p_repository bigint, p_digest text, p_size bigint, p_lease interval,
+                           OUT state text, OUT generation int, OUT blob_id bigint)
+LANGUAGE plpgsql AS $$
+DECLARE was text;
+BEGIN
+  SELECT b.id, 'live', b.generation INTO blob_id, state, generation
+  FROM artifact_blob b WHERE b.digest = p_digest AND b.state = 'live' FOR KEY SHARE;
+  IF NOT FOUND THEN
+    SELECT t.blob_id, t.was, t.generation INTO blob_id, was, generation FROM blob_take(p_digest, p_size, p_lease) t;
+    state := CASE WHEN was IN ('live', 'condemned') THEN 'live' ELSE 'pending' END;
+  END IF;
+  IF state = 'live' THEN
+    PERFORM link_charge(p_repository, blob_id, p_digest, p_size, p_lease);
+  ELSE
+    PERFORM set_config('synchronous_commit', 'off', true);  -- the commit of T2 flushes this one too
+  END IF;
+END $$;
+COMMENT ON FUNCTION blob_claim IS 'T1. Answer live: linked, charged, done; pending: bring the bytes of this generation, then blob_finish';
+
+CREATE FUNCTION blob_finish(p_repository bigint, p_blob bigint, p_generation int, p_digest text, p_size bigint, p_lease interval)
+RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE artifact_blob SET state = 'live'
+  WHERE id = p_blob AND generation = p_generation AND state IN ('pending', 'live', 'condemned');
+  IF NOT FOUND THEN RETURN false; END IF;
+  PERFORM link_charge(p_repository, p_blob, p_digest, p_size, p_lease);
+  RETURN true;
+END $$;
+COMMENT ON FUNCTION blob_finish IS 'T2: live, link, charge, guarded by the generation. False: the claim was swept, hand back and start again';
+
+CREATE FUNCTION blob_inline(p_repository bigint, p_digest text, p_content bytea, p_lease interval) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE v_blob bigint; was text; n bigint := octet_length(p_content);
+BEGIN
+  SELECT b.id INTO v_blob FROM artifact_blob b WHERE b.digest = p_digest AND b.state = 'live' FOR KEY SHARE;
+  IF NOT FOUND THEN
+    SELECT t.blob_id, t.was INTO v_blob, was FROM blob_take(p_digest, n, p_lease) t;
+    IF was NOT IN ('live', 'condemned') THEN
+      UPDATE artifact_blob SET state = 'live', content = p_content WHERE id = v_blob;
+    END IF;
+  END IF;
+  PERFORM link_charge(p_repository, v_blob, p_digest, n, p_lease);
+END $$;
+COMMENT ON FUNCTION blob_inline IS 'A small blob: claim, bytes, link and charge in one transaction; the mover brings it to the store';
+
+CREATE FUNCTION blob_hand_back(p_digest text, p_generation int) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE b artifact_blob;
+BEGIN
+  LOOP
+    SELECT * INTO b FROM artifact_blob WHERE digest = p_digest FOR UPDATE;
+    EXIT WHEN FOUND;
+    -- the tombstone is gone too: make one, so that the next push of these bytes takes another key
+    INSERT INTO artifact_blob (digest, size, state, generation, keep_until)
+    VALUES (p_digest, 0, 'gone', p_generation, clock_timestamp() + interval '30 days') ON CONFLICT (digest) DO NOTHING;
+  END LOOP;
+  IF b.generation > p_generation OR (b.generation = p_generation AND b.state = 'gone') THEN
+    INSERT INTO gc_delete (digest, generation) VALUES (p_digest, p_generation);
+    RETURN true;
+  END IF;
+  RETURN false;
+END $$;
+COMMENT ON FUNCTION blob_hand_back IS 'An object written for a claim that was swept: queued for deletion if no row can mean it any more';
+
+CREATE FUNCTION blob_mount(p_repository bigint, p_digest text, p_from text, p_kind text, p_id bigint, p_epoch int, p_lease interval)
+RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE v_blob bigint; v_size bigint; v_ok boolean;
+BEGIN
+  SELECT b.id, b.size INTO v_blob, v_size FROM artifact_blob b WHERE b.digest = p_digest AND b.state = 'live' FOR KEY SHARE;
+  IF NOT FOUND THEN RETURN false; END IF;
+  IF p_from IS NULL THEN
+    SELECT true INTO v_ok FROM project_blob c JOIN project p ON p.project_id = c.project_id
+    CROSS JOIN LATERAL rights(p_kind, p_id, p_epoch, p.name) x
+    WHERE c.blob_id = v_blob AND NOT p.deleted AND x.valid AND (x.admin OR x.public OR cardinality(x.roles) > 0) LIMIT 1;
+  ELSE
+    SELECT true INTO v_ok FROM rights(p_kind, p_id, p_epoch, split_part(p_from, '/', 1)) x
+    JOIN repository r ON r.project_id = x.project_id AND r.name = p_from
+    JOIN repository_blob l ON l.repository_id = r.repository_id AND l.blob_id = v_blob AND NOT l.hidden
+    WHERE x.valid AND (x.admin OR x.public OR cardinality(x.roles) > 0);
+  END IF;
+  IF v_ok IS NULL THEN RETURN false; END IF;
+  PERFORM link_charge(p_repository, v_blob, p_digest, v_size, p_lease);
+  RETURN true;
+END $$;
+COMMENT ON FUNCTION blob_mount IS 'Links a blob that the caller may pull elsewhere; p_from null: anywhere. False: not so, no reason told';
+
+CREATE FUNCTION blob_hide(p_repository bigint, p_digest text, p_username text, p_address text, p_request text) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE v_link bigint; v_project bigint; v_name text;
+BEGIN
+  -- lock in one statement, look in the next: a manifest PUT holds the link FOR KEY SHARE while it refers to it
+  SELECT l.id, l.project_id INTO v_link, v_project FROM repository_blob l JOIN artifact_blob b ON b.id = l.blob_id
+  WHERE l.repository_id = p_repository AND b.digest = p_digest AND NOT l.hidden FOR UPDATE OF l;
+  IF NOT FOUND THEN PERFORM refuse('RG404', 'BLOB_UNKNOWN'); END IF;
+  PERFORM 1 FROM artifact_blob_ref f JOIN artifact a ON a.id = f.artifact_id
+  WHERE f.link_id = v_link AND a.deleted_at IS NULL LIMIT 1;
+  IF FOUND THEN PERFORM refuse('RG405', 'BLOB_REFERENCED'); END IF;
+  UPDATE repository_blob SET hidden = true WHERE id = v_link;
+  INSERT INTO gc_review (kind, target, review_after) VALUES ('link', v_link, clock_timestamp());
+  SELECT name INTO v_name FROM repository WHERE repository_id = p_repository;
+  INSERT INTO event (kind, project_id, repository_id, username, payload)
+  VALUES ('blob.deleted', v_project, p_repository, p_username, jsonb_build_object('digest', p_digest));
+  INSERT INTO access_log (username, project_id, repo_name, operation, resource_type, resource, address, request_id)
+  VALUES (p_username, v_project, v_name, 'delete', 'blob', p_digest, p_address, p_request);
+END $$;
+COMMENT ON FUNCTION blob_hide IS 'DELETE of a blob: absent in this repository at once, unless a live manifest uses it';
+
+CREATE FUNCTION adopt_child(p_repository bigint, p_digest text, p_username text, p_lease interval) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE home repository; source artifact; v_id bigint; fresh boolean; l record; v_link bigint;
+BEGIN
+  SELECT * INTO home FROM repository WHERE repository_id = p_repository;
+  SELECT a.* INTO source FROM artifact a
+  WHERE a.digest = p_digest AND a.project_id = home.project_id AND a.deleted_at IS NULL
+    AND starts_with(a.repository_name, home.name || '/')
+  ORDER BY a.id LIMIT 1 FOR KEY SHARE;
+  IF NOT FOUND THEN RETURN NULL; END IF;
+  FOR l IN SELECT s.blob_id, f.blob_digest, b.size FROM artifact_blob_ref f
+           JOIN repository_blob s ON s.id = f.link_id JOIN artifact_blob b ON b.id = s.blob_id
+           WHERE f.artifact_id = source.id ORDER BY f.blob_digest FOR KEY SHARE OF s LOOP
+    PERFORM link_charge(p_repository, l.blob_id, l.blob_digest, l.size, p_lease);
+  END LOOP;
+  INSERT INTO artifact AS x (type, media_type, manifest_media_type, artifact_type, project_id, repository_id, repository_name, digest,
+    size, manifest, subject_digest, pushed_by, extra_attrs, annotations, charged, keep_until)
+  VALUES (source.type, source.media_type, source.manifest_media_type, source.artifact_type, source.project_id, p_repository, home.name,
+    source.digest, source.size, source.manifest, source.subject_digest, p_username, source.extra_attrs, source.annotations, false,
+    clock_timestamp() + p_lease)
+  ON CONFLICT (repository_id, digest) DO UPDATE SET deleted_at = NULL, keep_until = greatest(x.keep_until, excluded.keep_until)
+  RETURNING x.id, x.xmax = 0 INTO v_id, fresh;
+  IF fresh THEN
+    INSERT INTO artifact_blob_ref (artifact_id, repository_id, digest, blob_digest, link_id)
+    SELECT v_id, p_repository, p_digest, f.blob_digest, o.id FROM artifact_blob_ref f
+    LEFT JOIN artifact_blob b ON b.digest = f.blob_digest
+    LEFT JOIN repository_blob o ON o.repository_id = p_repository AND o.blob_id = b.id
+    WHERE f.artifact_id = source.id;
+    INSERT INTO artifact_reference (artifact_id, child_id)
+    SELECT v_id, adopt_child(p_repository, c.digest, p_username, p_lease) FROM artifact_reference f
+    JOIN artifact c ON c.id = f.child_id WHERE f.artifact_id = source.id AND c.deleted_at IS NULL ORDER BY c.digest
+    ON CONFLICT DO NOTHING;
+    INSERT INTO gc_review (kind, target, review_after) VALUES ('artifact', v_id, clock_timestamp() + p_lease);
+  END IF;
+  RETURN v_id;
+END $$;
+COMMENT ON FUNCTION adopt_child IS 'A child of an index that lives in a repository below it: a row with the same bytes here, charged there';
+
+CREATE FUNCTION manifest_put(
+  p_repository bigint, p_digest text, p_manifest bytea, p_manifest_media_type text, p_artifact_type text, p_media_type text, p_type text,
+  p_annotations jsonb, p_subject text, p_accessory text, p_blobs text[], p_sizes bigint[], p_required boolean[],
+  p_children text[], p_child_sizes bigint[], p_tags text[], p_if_match text, p_if_none_match boolean,
+  p_username text, p_address text, p_request text, p_lease interval, OUT artifact_id bigint, OUT fresh boolean)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  home repository; v_sparse boolean; links bigint[]; held text[]; kids bigint[] := '{}'; v_kid bigint; absent text[]; wrong jsonb;
+  n bigint := octet_length(p_manifest); total bigint; v_tag text; t record; v_until timestamptz := clock_timestamp() + p_lease; v_subject bigint;
+BEGIN
+  SELECT * INTO home FROM repository WHERE repository_id = p_repository;
+  SELECT sparse INTO v_sparse FROM project WHERE project_id = home.project_id AND NOT deleted;
+  IF NOT FOUND THEN PERFORM refuse('RG404', 'NAME_UNKNOWN'); END IF;
+  -- 1. links, in digest order
+  IF cardinality(p_blobs) > 0 THEN
+    SELECT array_agg(id), array_agg(digest), jsonb_agg(digest) FILTER (WHERE size <> asked) INTO links, held, wrong FROM (
+      SELECT l.id, b.digest, b.size, q.size AS asked
+      FROM unnest(p_blobs, p_sizes) AS q(digest, size)
+      JOIN artifact_blob b ON b.digest = q.digest AND b.state = 'live'
+      JOIN repository_blob l ON l.repository_id = p_repository AND l.blob_id = b.id AND NOT l.hidden
+      ORDER BY b.digest FOR KEY SHARE OF l) AS locked;
+    SELECT array_agg(q.digest) INTO absent FROM unnest(p_blobs, p_required) AS q(digest, required)
+    WHERE q.required AND NOT v_sparse AND (held IS NULL OR q.digest <> ALL (held));
+    IF absent IS NOT NULL THEN PERFORM refuse('RG404', 'MANIFEST_BLOB_UNKNOWN', to_jsonb(absent)); END IF;
+    IF wrong IS NOT NULL THEN PERFORM refuse('RG400', 'SIZE_INVALID', wrong); END IF;
+  END IF;
+  SELECT coalesce(sum(size), 0) + n INTO total FROM unnest(p_sizes) AS q(size);
+  -- 2. children, in digest order; one that lives in a repository below this one gets a row here
+  IF cardinality(p_children) > 0 THEN
+    FOR t IN SELECT q.digest, q.size FROM unnest(p_children, p_child_sizes) AS q(digest, size) ORDER BY q.digest LOOP
+      SELECT a.id INTO v_kid FROM artifact a
+      WHERE a.repository_id = p_repository AND a.digest = t.digest AND a.deleted_at IS NULL FOR KEY SHARE;
+      IF NOT FOUND THEN v_kid := adopt_child(p_repository, t.digest, p_username, p_lease); END IF;
+      IF v_kid IS NOT NULL THEN
+        kids := kids || v_kid;
+        PERFORM 1 FROM artifact a WHERE a.id = v_kid AND octet_length(a.manifest) <> t.size;
+        IF FOUND THEN PERFORM refuse('RG400', 'SIZE_INVALID', to_jsonb(ARRAY[t.digest])); END IF;
+      ELSIF NOT v_sparse THEN
+        absent := absent || t.digest;
+      END IF;
+    END LOOP;
+    IF absent IS NOT NULL THEN PERFORM refuse('RG404', 'MANIFEST_BLOB_UNKNOWN', to_jsonb(absent)); END IF;
+    SELECT total + coalesce(sum(a.size), 0) INTO total FROM artifact a WHERE a.id = ANY (kids);
+  END IF;
+  -- 3. the artifact: made, brought back, or there already
+  INSERT INTO artifact AS x (type, media_type, manifest_media_type, artifact_type, project_id, repository_id, repository_name, digest,
+    size, manifest, subject_digest, pushed_by, annotations, keep_until)
+  VALUES (p_type, p_media_type, p_manifest_media_type, p_artifact_type, home.project_id, p_repository, home.name, p_digest,
+    total, p_manifest, p_subject, p_username, p_annotations, v_until)
+  ON CONFLICT (repository_id, digest) DO UPDATE SET deleted_at = NULL, keep_until = greatest(x.keep_until, excluded.keep_until)
+  RETURNING x.id, x.xmax = 0 INTO artifact_id, fresh;
+  IF fresh THEN
+    IF cardinality(p_blobs) > 0 THEN
+      INSERT INTO artifact_blob_ref (artifact_id, repository_id, digest, blob_digest, link_id)
+      SELECT artifact_id, p_repository, p_digest, q.digest, h.link
+      FROM unnest(p_blobs) AS q(digest) LEFT JOIN unnest(held, links) AS h(digest, link) ON h.digest = q.digest;
+    END IF;
+    IF cardinality(kids) > 0 THEN
+      INSERT INTO artifact_reference (artifact_id, child_id) SELECT DISTINCT artifact_id, k FROM unnest(kids) AS u(k);
+    END IF;
+    UPDATE artifact_accessory SET subject_artifact_id = manifest_put.artifact_id
+    WHERE repository_id = p_repository AND subject_artifact_digest = p_digest AND subject_artifact_id IS NULL;
+  END IF;
+  IF p_accessory IS NOT NULL THEN
+    SELECT a.id INTO v_subject FROM artifact a
+    WHERE a.repository_id = p_repository AND a.digest = p_subject AND a.deleted_at IS NULL FOR KEY SHARE;
+    INSERT INTO artifact_accessory (artifact_id, repository_id, subject_artifact_id, digest, subject_artifact_digest, type, size)
+    VALUES (artifact_id, p_repository, v_subject, p_digest, p_subject, p_accessory, total) ON CONFLICT (artifact_id) DO NOTHING;
+  END IF;
+  -- 4. tags, by name, each under its row's lock
+  FOR v_tag IN SELECT DISTINCT u.name COLLATE "C" FROM unnest(p_tags) AS u(name) ORDER BY 1 LOOP
+    LOOP
+      SELECT g.id, g.artifact_id AS target, a.digest INTO t FROM tag g JOIN artifact a ON a.id = g.artifact_id
+      WHERE g.repository_id = p_repository AND g.name = v_tag FOR UPDATE OF g;
+      IF FOUND THEN
+        IF p_if_none_match OR (p_if_match IS NOT NULL AND p_if_match <> t.digest) THEN
+          PERFORM refuse('RG412', 'PRECONDITION', jsonb_build_object('tag', v_tag, 'digest', t.digest));
+        END IF;
+        UPDATE tag SET artifact_id = manifest_put.artifact_id, push_time = clock_timestamp() WHERE id = t.id;
+        IF t.target <> artifact_id THEN
+          INSERT INTO tag_history (repository_id, name, from_digest, to_digest, username)
+          VALUES (p_repository, v_tag, t.digest, p_digest, p_username);
+          INSERT INTO gc_review (kind, target, review_after) VALUES ('artifact', t.target, v_until);
+        END IF;
+        EXIT;
+      END IF;
+      IF p_if_match IS NOT NULL THEN
+        PERFORM refuse('RG412', 'PRECONDITION', jsonb_build_object('tag', v_tag, 'digest', NULL));
+      END IF;
+      INSERT INTO tag (repository_id, artifact_id, name, push_time) VALUES (p_repository, artifact_id, v_tag, clock_timestamp())
+      ON CONFLICT (repository_id, name) DO NOTHING;
+      IF FOUND THEN
+        INSERT INTO tag_history (repository_id, name, to_digest, username) VALUES (p_repository, v_tag, p_digest, p_username);
+        EXIT;
+      END IF;  -- else another push made it just now: look again
+    END LOOP;
+  END LOOP;
+  IF fresh AND cardinality(p_tags) = 0 THEN
+    INSERT INTO gc_review (kind, target, review_after) VALUES ('artifact', artifact_id, v_until);
+  END IF;
+  -- 5. what follows from it, who did it, and last what it costs
+  INSERT INTO event (kind, project_id, repository_id, artifact_id, username, payload)
+  VALUES ('artifact.pushed', home.project_id, p_repository, artifact_id, p_username,
+    jsonb_build_object('digest', p_digest, 'tags', p_tags, 'fresh', fresh));
+  INSERT INTO access_log (username, project_id, repo_name, repo_tag, operation, resource, address, request_id)
+  VALUES (p_username, home.project_id, home.name, coalesce(p_tags[1], ''), 'push', p_digest, p_address, p_request);
+  UPDATE repository SET update_time = clock_timestamp() WHERE repository_id = p_repository;
+  IF fresh THEN PERFORM charge(home.project_id, n, 1); END IF;
+END $$;
+COMMENT ON FUNCTION manifest_put IS 'A push of a manifest: references, tags, accessory, history, event, audit and charge, in the lock order of reliability 3.2.3';
+
+CREATE FUNCTION artifact_delete(p_repository bigint, p_digest text, p_undo interval, p_username text, p_address text, p_request text)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE a artifact; v_sparse boolean; v_tags text[];
+BEGIN
+  SELECT * INTO a FROM artifact WHERE repository_id = p_repository AND digest = p_digest AND deleted_at IS NULL FOR UPDATE;
+  IF NOT FOUND THEN PERFORM refuse('RG404', 'MANIFEST_UNKNOWN'); END IF;
+  SELECT sparse INTO v_sparse FROM project WHERE project_id = a.project_id;
+  PERFORM 1 FROM artifact_reference f JOIN artifact x ON x.id = f.artifact_id
+  WHERE f.child_id = a.id AND x.deleted_at IS NULL LIMIT 1;
+  IF FOUND AND NOT v_sparse THEN PERFORM refuse('RG405', 'MANIFEST_REFERENCED'); END IF;
+  PERFORM 1 FROM tag WHERE artifact_id = a.id ORDER BY name FOR UPDATE;
+  WITH dropped AS (DELETE FROM tag WHERE artifact_id = a.id RETURNING name),
+       noted AS (INSERT INTO tag_history (repository_id, name, from_digest, username)
+                 SELECT p_repository, name, p_digest, p_username FROM dropped)
+  SELECT array_agg(name) INTO v_tags FROM dropped;
+  UPDATE artifact SET deleted_at = clock_timestamp(), keep_until = clock_timestamp() + p_undo WHERE id = a.id;
+  INSERT INTO gc_review (kind, target, review_after) VALUES ('artifact', a.id, clock_timestamp() + p_undo);
+  INSERT INTO event (kind, project_id, repository_id, artifact_id, username, payload)
+  VALUES ('artifact.deleted', a.project_id, p_repository, a.id, p_username, jsonb_build_object('digest', p_digest, 'tags', v_tags));
+  INSERT INTO access_log (username, project_id, repo_name, repo_tag, operation, resource, address, request_id)
+  VALUES (p_username, a.project_id, a.repository_name, coalesce(v_tags[1], ''), 'delete', p_digest, p_address, p_request);
+END $$;
+COMMENT ON FUNCTION artifact_delete IS 'DELETE of a manifest by digest: its tags go, the row stays until the undo window ends';
+
+CREATE FUNCTION tag_delete(p_repository bigint, p_name text, p_lease interval, p_username text, p_address text, p_request text)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE t record;
+BEGIN
+  SELECT g.id, a.id AS target, a.digest, a.project_id, a.repository_name INTO t FROM tag g JOIN artifact a ON a.id = g.artifact_id
+  WHERE g.repository_id = p_repository AND g.name = p_name FOR UPDATE OF g;
+  IF NOT FOUND THEN PERFORM refuse('RG404', 'MANIFEST_UNKNOWN'); END IF;
+  DELETE FROM tag WHERE id = t.id;
+  INSERT INTO tag_history (repository_id, name, from_digest, username) VALUES (p_repository, p_name, t.digest, p_username);
+  INSERT INTO gc_review (kind, target, review_after) VALUES ('artifact', t.target, clock_timestamp() + p_lease);
+  INSERT INTO event (kind, project_id, repository_id, artifact_id, username, payload)
+  VALUES ('tag.deleted', t.project_id, p_repository, t.target, p_username, jsonb_build_object('digest', t.digest, 'tag', p_name));
+  INSERT INTO access_log (username, project_id, repo_name, repo_tag, operation, resource_type, resource, address, request_id)
+  VALUES (p_username, t.project_id, t.repository_name, p_name, 'delete', 'tag', t.digest, p_address, p_request);
+END $$;
+COMMENT ON FUNCTION tag_delete IS 'DELETE of a tag: only the name goes';
