@@ -745,7 +745,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION refuse IS 'Ends the transaction with an answer for the client';
 
-CREATE FUNCTION charge(p_project bigint, p_bytes bigint, p_artifacts int) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION charge_project(p_project bigint, p_bytes bigint, p_artifacts int) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE was project;
 BEGIN
   UPDATE project SET storage_used = storage_used + p_bytes, artifact_count = artifact_count + p_artifacts
@@ -755,7 +755,7 @@ BEGIN
   IF NOT FOUND THEN PERFORM refuse('RG404', 'NAME_UNKNOWN'); END IF;
   PERFORM refuse('RG403', 'QUOTA', jsonb_build_object('limit', was.storage_limit, 'used', was.storage_used, 'asked', p_bytes));
 END $$;
-COMMENT ON FUNCTION charge IS 'Quota, in one atomic UPDATE: always the last lock of a transaction';
+COMMENT ON FUNCTION charge_project IS 'Quota, in one atomic UPDATE: always the last lock of a transaction';
 
 CREATE FUNCTION link_charge(p_repository bigint, p_blob bigint, p_digest text, p_size bigint, p_lease interval)
 RETURNS bigint LANGUAGE plpgsql AS $$
@@ -773,7 +773,7 @@ BEGIN
   -- DO UPDATE, not DO NOTHING: it waits for gc's lock on the charge; else a link could stand without one
   INSERT INTO project_blob AS c (project_id, blob_id, size) VALUES (v_project, p_blob, p_size)
   ON CONFLICT (project_id, blob_id) DO UPDATE SET size = excluded.size RETURNING c.xmax = 0 INTO fresh;
-  IF fresh THEN PERFORM charge(v_project, p_size, 0); END IF;
+  IF fresh THEN PERFORM charge_project(v_project, p_size, 0); END IF;
   RETURN v_link;
 END $$;
 COMMENT ON FUNCTION link_charge IS 'Lets a repository serve a blob, with a lease, and charges the project once';
@@ -1058,7 +1058,7 @@ BEGIN
   INSERT INTO access_log (username, project_id, repo_name, repo_tag, operation, resource, address, request_id)
   VALUES (p_username, home.project_id, home.name, coalesce(p_tags[1], ''), 'push', p_digest, p_address, p_request);
   UPDATE repository SET update_time = clock_timestamp() WHERE repository_id = p_repository;
-  IF fresh THEN PERFORM charge(home.project_id, n, 1); END IF;
+  IF fresh THEN PERFORM charge_project(home.project_id, n, 1); END IF;
 END $$;
 COMMENT ON FUNCTION manifest_put IS 'A push of a manifest: references, tags, accessory, history, event, audit and charge, in the lock order of reliability 3.2.3';
 
