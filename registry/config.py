@@ -100,6 +100,7 @@ class Http(Section, frozen=True):
     min_rate_after: Duration = Duration(30)
     keep_alive: Duration = Duration(75)
     drain: Duration = Duration(25)
+    drain_delay: Duration = Duration(0)
     backlog: Annotated[int, Meta(ge=1, le=65535)] = 2048
 
 

@@ -1,9 +1,9 @@
 """Environment variables over a configuration, by distribution's rule.
 
 `REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=/data` sets `storage.filesystem.rootdirectory`: the path of the key in upper
-case, joined by `_`. A value of a key that is no text is read as YAML. `..._FILE` reads the value from a file (secrets of
-Docker and Kubernetes). The first word must be a section of ours: `REGISTRY_PORT` and `REGISTRY_SERVICE_HOST`, which
-Kubernetes sets for a service called registry, are none and are left alone.
+case, joined by `_`. A value of a key that is no text is read as YAML. `..._FILE` reads the value from a file, where
+Docker and Kubernetes put secrets. The first word must be a section of ours: `REGISTRY_PORT` and
+`REGISTRY_SERVICE_HOST`, which Kubernetes sets for a service called registry, are none and are left alone.
 """
 
 import types

@@ -1,0 +1,171 @@
+"""One client's connection under hypercorn: reads, writes, and the clocks that cut whoever is too slow.
+
+waiting for a request        `header_timeout` for the first, `keep_alive` for the next ones
+a head has begun             `header_timeout`
+a request is being answered  no clock here: `middleware.Limits` watches the body, `_drain` the answer
+closing                      up to LINGER_SECONDS and LINGER_BYTES are read and dropped after an answer that came
+                             before the body's end: closing at once would reset the connection under the answer
+"""
+
+import asyncio
+from ssl import SSLError
+from typing import Any
+
+import structlog
+from hypercorn.config import Config as Settings
+from hypercorn.events import Closed, RawData, Updated
+from hypercorn.typing import ConnectionState
+from hypercorn.utils import parse_socket_addr
+
+from ..config import Http
+from .http1 import Http1
+from .inbox import AppTasks, ClientGone
+
+READ_BYTES = 256 << 10
+WRITE_BUFFER = 256 << 10
+LINGER_SECONDS = 2.0
+LINGER_BYTES = 1 << 20
+
+
+class Connection:
+    """Serves the requests of one connection, one after another; `run` returns when it is closed."""
+
+    def __init__(
+        self, app: Any, settings: Settings, http: Http, context: Any, reader: asyncio.StreamReader, writer: Any
+    ) -> None:
+        self._app, self._settings, self._http, self._context = app, settings, http, context
+        self._reader, self._writer = reader, writer
+        self._transport: asyncio.WriteTransport = writer.transport
+        self._transport.set_write_buffer_limits(high=WRITE_BUFFER)
+        self._loop = asyncio.get_running_loop()
+        self._deadline: float | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+        self._idle = True
+        self._rest: int | None = None
+        self._protocol: Http1
+
+    async def run(self) -> None:
+        """Serve until the client leaves, is cut, or the server retires the connection."""
+        sock = self._writer.get_extra_info("socket")
+        try:
+            client, server = (parse_socket_addr(sock.family, name()) for name in (sock.getpeername, sock.getsockname))
+            tasks = AppTasks(self._loop)
+            async with tasks:
+                self._protocol = Http1(
+                    self._http,
+                    self._app,
+                    self._settings,
+                    self._context,
+                    tasks,
+                    ConnectionState({}),
+                    self._writer.get_extra_info("ssl_object") is not None,
+                    client,
+                    server,
+                    self.send,
+                )
+                tasks.first_read = self._protocol.proceed
+                self._set_deadline(self._http.header_timeout)
+                await self._read()
+        except* (OSError, SSLError):
+            pass
+        except* Exception:
+            structlog.get_logger().exception("connection failed")
+        finally:
+            await self._close()
+
+    async def _read(self) -> None:
+        while data := await self._receive():
+            if self._rest is not None:
+                self._rest -= len(data)
+                if self._rest <= 0:
+                    break
+                continue
+            if self._idle:
+                self._idle = False
+                self._set_deadline(self._http.header_timeout)
+            try:
+                await self._protocol.handle(RawData(data))
+            except ClientGone:
+                break
+        await self._protocol.handle(Closed())
+
+    async def _receive(self) -> bytes:
+        try:
+            return await self._reader.read(READ_BYTES)
+        except (OSError, SSLError):
+            return b""
+
+    async def send(self, event: Any) -> None:
+        """What the protocol wants: bytes written (ClientGone when they cannot be), or the connection closed or idle."""
+        if isinstance(event, RawData):
+            await self._write(event.data)
+        elif isinstance(event, Updated):
+            self._idle = event.idle
+            self._set_deadline(self._http.keep_alive if event.idle else None)
+        elif isinstance(event, Closed):
+            self._finish()
+
+    async def _write(self, data: bytes) -> None:
+        if self._transport.is_closing():
+            raise ClientGone("the client has gone")
+        self._writer.write(data)
+        while (left := self._transport.get_write_buffer_size()) > WRITE_BUFFER:
+            try:
+                async with asyncio.timeout(self._http.stall):
+                    await self._writer.drain()
+                return
+            except TimeoutError:
+                if left - self._transport.get_write_buffer_size() < self._http.min_rate * self._http.stall:
+                    self._transport.abort()
+                    raise ClientGone("the client does not read") from None
+            except (OSError, RuntimeError):
+                raise ClientGone("the client has gone") from None
+
+    def retire(self) -> None:
+        """Close now if no request is being received or answered, else after its answer."""
+        if self._idle:
+            self._finish()
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        self._transport.abort()
+
+    def _finish(self) -> None:
+        if self._rest is not None or self._transport.is_closing():
+            return
+        if self._protocol.unread and self._transport.can_write_eof():
+            self._rest = LINGER_BYTES
+            self._transport.write_eof()
+            self._set_deadline(LINGER_SECONDS)
+        else:
+            self._transport.close()
+            self._set_deadline(self._http.stall)
+
+    async def _close(self) -> None:
+        self._transport.close()
+        self._set_deadline(self._http.stall)
+        try:
+            await self._writer.wait_closed()
+        except (OSError, SSLError):
+            pass
+        finally:
+            self._set_deadline(None)
+            if self._alarm is not None:
+                self._alarm.cancel()
+
+    def _set_deadline(self, seconds: float | None) -> None:
+        """One timer serves the whole connection: it is moved only to come earlier, and looks again when it fires."""
+        self._deadline = None if seconds is None else self._loop.time() + seconds
+        if self._deadline is not None and (self._alarm is None or self._alarm.when() > self._deadline):
+            if self._alarm is not None:
+                self._alarm.cancel()
+            self._alarm = self._loop.call_at(self._deadline, self._expire)
+
+    def _expire(self) -> None:
+        self._alarm = None
+        if self._deadline is None:
+            return
+        if self._loop.time() >= self._deadline:
+            self._transport.abort()
+        else:
+            self._alarm = self._loop.call_at(self._deadline, self._expire)

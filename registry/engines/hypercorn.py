@@ -1,0 +1,68 @@
+"""Hypercorn, hardened: its HTTP/1.1 and ASGI code under our own sockets, clocks and stop.
+
+HTTP/2 stays off: in hypercorn 0.18 one early answer kills the whole multiplexed connection.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.asyncio.worker_context import WorkerContext
+from hypercorn.config import Config as Settings
+
+from ..config import Http
+from .connection import LINGER_SECONDS, READ_BYTES, Connection
+from .inflight import InFlight
+from .lifespan import lifespan
+
+
+def settings(http: Http) -> Settings:
+    """What hypercorn itself is told."""
+    config = Settings()
+    config.alpn_protocols = ["http/1.1"]
+    config.include_server_header = False
+    config.errorlog = logging.getLogger("hypercorn.error")
+    config.certfile, config.keyfile = http.tls.certificate or None, http.tls.key or None
+    return config
+
+
+async def serve(app: Any, http: Http, sock: socket.socket, ready: Callable[[], None], stop: asyncio.Event) -> None:
+    """Serve app on a listening socket until stop is set, then drain: requests in flight have `http.drain` seconds.
+
+    ready is called when the application has started. Exceptions of its start-up pass through.
+    """
+    config, context, connections = settings(http), WorkerContext(None), dict[asyncio.Task[Any], Connection]()
+    tls = config.create_ssl_context()
+    async with lifespan(app) as state:
+        in_flight = InFlight(app, state)
+        wrapped = ASGIWrapper(in_flight)
+
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            connection = Connection(wrapped, config, http, context, reader, writer)
+            task = asyncio.current_task()
+            assert task is not None, "asyncio.start_server runs this in a task"
+            connections[task] = connection
+            task.add_done_callback(connections.pop)
+            await connection.run()
+
+        server = await asyncio.start_server(accept, sock=sock, backlog=http.backlog, ssl=tls, limit=READ_BYTES)
+        ready()
+        await stop.wait()
+        in_flight.draining = True
+        await asyncio.sleep(http.drain_delay)
+        server.close()
+        await context.terminated.set()
+        for connection in list(connections.values()):
+            connection.retire()
+        if not await in_flight.wait(http.drain):
+            in_flight.cancel()
+            await in_flight.wait(1)
+        if connections:
+            await asyncio.wait(connections, timeout=LINGER_SECONDS)
+        for connection in list(connections.values()):
+            connection.abort()
+        if connections:
+            await asyncio.wait(connections)
