@@ -1,0 +1,147 @@
+"""What a curve is: sampled values of one measurement on a depth or time index, in a frame of a well.
+
+Values are held as they will be stored: ascending index, absent samples as nulls, never NaN and never -999.25.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from .errors import CurveError
+
+Ticks = npt.NDArray[np.int64]
+Values: TypeAlias = "pa.Array[Any]"
+
+DEFAULT_SCALE = 4
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """What the curves of a frame are sampled on.
+
+    ticks: int64 of shape (rows,), not descending. With a scale, value = ticks / 10**scale in `unit`;
+    with scale None, ticks are microseconds since 1970-01-01 UTC.
+    """
+
+    kind: str  # MD, TVD, TIME, INDEX: also the column's name in Parquet
+    mnemonic: str  # as printed: DEPT
+    unit: str  # canonical spelling: ft
+    unit_original: str  # as printed: F
+    ticks: Ticks
+    scale: int | None = DEFAULT_SCALE
+    direction: str = "down"  # as recorded: "down" rising, "up" falling
+    datum: str | None = None  # KB, GL, MSL ...
+
+    def __post_init__(self) -> None:
+        if len(self.ticks) == 0:
+            raise CurveError("an index has at least one row")
+        if np.any(np.diff(self.ticks) < 0):
+            raise CurveError("an index is stored ascending; sort it, with its values, first")
+
+    def __len__(self) -> int:
+        return len(self.ticks)
+
+    def text(self, row: int) -> str:
+        """The value at a row, exact: `3179.0`, or ISO 8601 for times."""
+        return tick_text(int(self.ticks[row]), self.scale)
+
+    @property
+    def step(self) -> int | None:
+        """The constant spacing in ticks, or None for an irregular index or a single row."""
+        steps = np.diff(self.ticks)
+        return int(steps[0]) if len(steps) and steps[0] > 0 and np.all(steps == steps[0]) else None
+
+    @property
+    def arrow_type(self) -> pa.DataType:
+        """decimal128(14, 4), decimal128(15, scale) for finer indexes, or timestamp[us, UTC]."""
+        if self.scale is None:
+            return pa.timestamp("us", "UTC")
+        return pa.decimal128(14 if self.scale <= DEFAULT_SCALE else 15, self.scale)
+
+
+def tick_text(tick: int, scale: int | None) -> str:
+    """One index value as text, shortest exact form with at least one decimal."""
+    if scale is None:
+        stamp = _EPOCH + timedelta(microseconds=tick)
+        return stamp.isoformat().replace("+00:00", "Z")
+    whole, dot, decimals = f"{Decimal(tick).scaleb(-scale):f}".partition(".")
+    return f"{whole}.{decimals.rstrip('0') or '0'}" if dot else f"{whole}.0"
+
+
+def parse_tick(text: str, scale: int | None) -> Decimal:
+    """An index value given as text, in ticks, unrounded (a window bound may fall between two ticks)."""
+    try:
+        if scale is not None:
+            tick = Decimal(text).scaleb(scale)
+            if tick.is_finite():
+                return tick
+            raise CurveError(f"{text!r} is no depth or time of this curve: give a plain number, such as 2000 or 1523.5")
+        stamp = datetime.fromisoformat(text)
+    except (ArithmeticError, ValueError) as error:
+        wanted = "a number, such as 2000 or 1523.5" if scale is not None else "ISO 8601, such as 2020-01-31T12:00:00Z"
+        raise CurveError(f"{text!r} is no depth or time of this curve: give {wanted}") from error
+    stamp = stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)
+    return Decimal((stamp - _EPOCH) // timedelta(microseconds=1))
+
+
+@dataclass(frozen=True)
+class Well:
+    """The hole: true name as printed, identifiers and place, each empty where the file says nothing."""
+
+    name: str
+    uwi: str = ""
+    country: str = ""
+    field: str = ""
+
+
+@dataclass(frozen=True)
+class Original:
+    """The file a curve came from: its name, format (`LAS 2.0`), SHA-256 in hex, and what was found odd in it."""
+
+    file: str
+    format: str
+    sha256: str
+    findings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One measured log. values: Arrow float32, float64 or string array of shape (rows,), nulls for absent samples.
+
+    text_decimals: every value prints as received with that many decimals; None: with its shortest round-trip text.
+    """
+
+    mnemonic: str
+    unit: str
+    values: Values
+    description: str = ""
+    null_original: str | None = None
+    text_decimals: int | None = None
+    definition: str = ""  # the curve's line in the original header, as printed
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """Curves sharing an index, of one trip in one well."""
+
+    well: Well
+    name: str
+    index: Index
+    curves: tuple[Curve, ...]
+    run: str | None = None
+    service_company: str | None = None
+    acquired: str | None = None  # ISO date, where the header's is unambiguous
+    original: Original | None = None
+
+    def __post_init__(self) -> None:
+        for curve in self.curves:
+            if len(curve.values) != len(self.index):
+                raise CurveError(
+                    f"{curve.mnemonic} has {len(curve.values)} values on an index of {len(self.index)} rows"
+                )

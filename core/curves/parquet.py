@@ -1,0 +1,90 @@
+"""The Parquet files that layers are: one column, one row group, small, and readable by anyone.
+
+Values: BYTE_STREAM_SPLIT floats or dictionary-encoded texts; index: DELTA_BINARY_PACKED decimals or timestamps;
+zstd level 3, no Arrow schema, nulls as nulls. Bytes differ between writers; identity is the content id (content.py).
+"""
+
+import io
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .errors import ContentMismatch
+from .model import Index, Ticks, Values
+
+_ZSTD_LEVEL = 3
+# One page a segment: page boundaries cost bytes and serve no reader of whole layers.
+_PAGE_BYTES = 1 << 30
+
+
+def encode_values(name: str, values: Values) -> bytes:
+    """A value segment of shape (rows,) as a Parquet file with the one column `name`."""
+    if values.type == pa.string():
+        return _write(name, values, dictionary=True)
+    return _write(name, values, encoding="BYTE_STREAM_SPLIT")
+
+
+def encode_index(index: Index, start: int, stop: int) -> bytes:
+    """Rows [start, stop) of an index as a Parquet file with one column named after its kind."""
+    return _write(index.kind, index_array(index.ticks[start:stop], index.arrow_type), encoding="DELTA_BINARY_PACKED")
+
+
+def index_array(ticks: Ticks, kind: pa.DataType) -> Values:
+    """Ticks of shape (rows,) as exact decimals or timestamps."""
+    if pa.types.is_timestamp(kind):
+        return pa.array(ticks).cast(kind)
+    # A decimal128 is 16 bytes little-endian; the upper half repeats the sign.
+    words = np.empty((len(ticks), 2), dtype="<i8")
+    words[:, 0], words[:, 1] = ticks, ticks >> 63
+    return pa.Array.from_buffers(kind, len(ticks), [None, pa.py_buffer(words.tobytes())])
+
+
+def index_ticks(array: Values) -> Ticks:
+    """The inverse of index_array."""
+    if pa.types.is_timestamp(array.type):
+        return np.asarray(array.cast(pa.int64()).to_numpy(zero_copy_only=False), dtype=np.int64)
+    data = array.buffers()[1]
+    words = np.frombuffer(memoryview(data) if data is not None else b"", dtype="<i8").reshape(-1, 2)
+    return np.asarray(words[array.offset : array.offset + len(array), 0], dtype=np.int64)
+
+
+def index_floats(array: Values) -> Values:
+    """Index values as the nearest float64 (exact decimals are for joins, floats for arithmetic and plots)."""
+    if pa.types.is_timestamp(array.type):
+        return array
+    return pa.array(index_ticks(array) / np.float64(Decimal(10) ** array.type.scale))
+
+
+def decode(data: bytes, rows: int | None = None) -> tuple[str, Values]:
+    """Name and values of the one column of a layer; ContentMismatch if it is none or has another number of rows."""
+    try:
+        table = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
+    except (pa.ArrowException, OSError) as error:
+        raise ContentMismatch(f"a layer is no readable Parquet file: {error}") from error
+    if table.num_columns != 1 or (rows is not None and table.num_rows != rows):
+        raise ContentMismatch(
+            f"a layer has {table.num_rows} rows and {table.num_columns} columns; its manifest says {rows} and 1"
+        )
+    return table.column_names[0], table.column(0).combine_chunks()
+
+
+def _write(name: str, values: Values, encoding: str | None = None, dictionary: bool = False) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(
+        pa.table({name: values}),
+        sink,
+        version="2.6",
+        row_group_size=max(len(values), 1),
+        data_page_version="2.0",
+        data_page_size=_PAGE_BYTES,
+        write_batch_size=max(len(values), 1),
+        compression="zstd",
+        compression_level=_ZSTD_LEVEL,
+        use_dictionary=dictionary,
+        column_encoding={name: encoding} if encoding else None,
+        store_schema=False,
+        store_decimal_as_integer=True,
+    )
+    return sink.getvalue()

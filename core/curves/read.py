@@ -1,0 +1,132 @@
+"""Reading a curve back: which layers a depth window needs, and the table they make. No I/O: the caller fetches.
+
+wanted = plan(manifest, window)
+table = assemble(wanted, {digest: fetch(digest) for digest in wanted.digests})
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+
+from ..oci import media
+from . import schema
+from .errors import ContentMismatch, CurveError
+from .model import Ticks, Values, parse_tick
+from .parquet import decode, index_ticks
+from .schema import Descriptor, Manifest
+
+
+@dataclass(frozen=True)
+class Window:
+    """Index values, both ends included; None is open. In the unit of the curve's index; times as ISO 8601."""
+
+    start: str | None = None
+    stop: str | None = None
+
+
+WHOLE = Window()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The layers that hold a window's rows, index layers first."""
+
+    mnemonic: str
+    window: Window
+    index: tuple[Descriptor, ...]
+    values: tuple[Descriptor, ...]
+
+    @property
+    def digests(self) -> list[str]:
+        """What has to be fetched, each once."""
+        return list(dict.fromkeys(layer.digest for layer in (*self.index, *self.values)))
+
+
+def plan(manifest: Manifest, window: Window = WHOLE) -> Plan:
+    """The layers of a curve manifest that a window touches, told from annotations alone. CurveError for no curve."""
+    roles: dict[str, list[Descriptor]] = {"index": [], "values": []}
+    for layer in manifest.layers:
+        roles.setdefault(layer.annotations.get(schema.ROLE, ""), []).append(layer)
+    if manifest.artifactType != media.CURVE or not roles["index"] or not roles["values"]:
+        raise CurveError("this manifest is no curve: name one curve, PROJECT/WELL/FRAME/CURVE")
+    values = tuple(layer for layer in roles["values"] if _touches(layer, window)) or (roles["values"][0],)
+    first, last = _rows(values[0])[0], _rows(values[-1])[1]
+    index = [layer for layer in roles["index"] if _overlaps(layer, first, last)]
+    return Plan(manifest.annotations.get(schema.MNEMONIC, "values"), window, tuple(index), values)
+
+
+def assemble(wanted: Plan, blobs: Mapping[str, bytes]) -> pa.Table:
+    """The window's rows: the index (exact decimals or UTC timestamps, ascending) and the values, nulls as nulls.
+
+    Every blob is checked against its digest; ContentMismatch names one that fails.
+    """
+    kind, index, base = _column(wanted.index, blobs)
+    _, values, first = _column(wanted.values, blobs)
+    index = index.slice(first - base, len(values))
+    if len(index) != len(values):
+        raise ContentMismatch(f"the index layer has {len(index)} of the {len(values)} rows that the values have")
+    start, stop = _bounds(index, wanted.window)
+    name = wanted.mnemonic if wanted.mnemonic != kind else f"{wanted.mnemonic}:2"
+    return pa.table([index.slice(start, stop - start), values.slice(start, stop - start)], names=[kind, name])
+
+
+def read(manifest: bytes, fetch: Callable[[str], bytes], window: Window = WHOLE) -> pa.Table:
+    """plan and assemble with a blocking fetch(digest) -> bytes."""
+    wanted = plan(schema.parse_manifest(manifest, media.CURVE), window)
+    return assemble(wanted, {digest: fetch(digest) for digest in wanted.digests})
+
+
+def _column(layers: tuple[Descriptor, ...], blobs: Mapping[str, bytes]) -> tuple[str, Values, int]:
+    """Neighbouring layers as one array, its name, and the row it starts at."""
+    first = _rows(layers[0])[0]
+    parts: list[Values] = []
+    name = ""
+    for layer in layers:
+        start, stop = _rows(layer)
+        name, part = decode(layer.check(blobs[layer.digest]), stop - start if stop else None)
+        parts.append(part)
+    return name, pa.concat_arrays(parts), first
+
+
+def _rows(layer: Descriptor) -> tuple[int, int]:
+    """[start, stop) of a layer; 0, 0 for an index layer that says nothing: it holds all rows."""
+    start, _, stop = layer.annotations.get(schema.ROWS, "0/0").partition("/")
+    try:
+        return int(start), int(stop)
+    except ValueError as error:
+        raise CurveError(f"layer {layer.digest} has unreadable rows {start}/{stop}") from error
+
+
+def _overlaps(layer: Descriptor, first: int, last: int) -> bool:
+    start, stop = _rows(layer)
+    return stop == 0 or (start < last and stop > first)
+
+
+def _touches(layer: Descriptor, window: Window) -> bool:
+    low, _, high = layer.annotations.get(schema.SPAN, "").partition("/")
+    if not high:
+        return True
+    scale = None if "T" in low else 0
+    bounds = [None if end is None else parse_tick(end, scale) for end in (window.start, window.stop)]
+    start, stop = bounds
+    return (stop is None or parse_tick(low, scale) <= stop) and (start is None or parse_tick(high, scale) >= start)
+
+
+def _bounds(index: Values, window: Window) -> tuple[int, int]:
+    """Rows [start, stop) of an index column that lie in the window."""
+    scale = None if pa.types.is_timestamp(index.type) else index.type.scale
+    ticks = index_ticks(index)
+    low = 0 if window.start is None else _search(ticks, parse_tick(window.start, scale), "left")
+    high = len(ticks) if window.stop is None else _search(ticks, parse_tick(window.stop, scale), "right")
+    return low, max(low, high)
+
+
+def _search(ticks: Ticks, bound: Decimal, side: str) -> int:
+    """searchsorted for a bound that may lie between ticks or beyond int64."""
+    whole = bound.to_integral_value(rounding="ROUND_FLOOR")
+    clipped = int(min(max(whole, Decimal(-(2**63))), Decimal(2**63 - 1)))
+    right = side == "right" or whole != bound
+    return int(np.searchsorted(ticks, clipped, side="right" if right else "left"))

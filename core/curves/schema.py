@@ -1,0 +1,182 @@
+"""The JSON documents of a curve as typed structs: config, manifest and well index, in the order they are written.
+
+Encoding is deterministic: fields in declared order, no spaces, so equal curves have equal bytes (curves.md section 3).
+"""
+
+from typing import Any
+
+import msgspec
+
+from ..oci import media
+from ..oci.digest import Digest
+from .errors import ContentMismatch, CurveError
+
+ROLE, ROWS, SPAN = "io.dataforge.role", "io.dataforge.rows", "io.dataforge.index"
+TITLE, CREATED = "org.opencontainers.image.title", "org.opencontainers.image.created"
+WELL, UWI, FRAME = "io.dataforge.well", "io.dataforge.uwi", "io.dataforge.frame"
+MNEMONIC, UNIT, FAMILY = "io.dataforge.mnemonic", "io.dataforge.unit", "io.dataforge.family"
+VALUES_ID, PARENT, REPOSITORY = "io.dataforge.values-id", "io.dataforge.parent", "io.dataforge.repository"
+
+
+class Struct(msgspec.Struct, frozen=True, kw_only=True):
+    """A JSON object; unknown fields of later versions are let through on reading."""
+
+
+class Document(Struct, frozen=True, omit_defaults=True):
+    """An OCI document: empty optional fields are left out."""
+
+
+class WellHeader(Struct, frozen=True):
+    name: str
+    uwi: str
+    aliases: list[str]
+    country: str
+    field: str
+
+
+class Regular(Struct, frozen=True):
+    start: str
+    step: str
+    count: int
+
+
+class IndexHeader(Struct, frozen=True):
+    kind: str
+    mnemonic: str
+    unit: str
+    unit_original: str
+    scale: int | None
+    regular: Regular | None
+    recorded_direction: str
+    datum: str | None
+    index_id: str
+
+
+class Chunking(Struct, frozen=True):
+    algorithm: str
+    avg: int
+
+
+class Stats(Struct, frozen=True):
+    """Of the samples that are there; all null for texts and for a curve without a finite sample."""
+
+    count: int
+    nulls: int
+    min: float | None
+    max: float | None
+    mean: float | None
+    std: float | None
+    p01: float | None
+    p50: float | None
+    p99: float | None
+    hist: list[int]  # samples in 32 equal bins from min to max
+
+
+class SegmentHeader(Struct, frozen=True):
+    content: str
+    rows: int
+    first_row: int
+    index: list[str]
+    min: float | None
+    max: float | None
+    nulls: int
+
+
+class OriginalHeader(Struct, frozen=True):
+    file: str
+    format: str
+    sha256: str
+    header: dict[str, str]
+    findings: list[str]
+
+
+class Config(Struct, frozen=True, rename={"pass_": "pass"}):
+    """`application/vnd.dataforge.curve.config.v1+json`. Units are always explicit; `schema` is 1."""
+
+    schema: int
+    well: WellHeader
+    wellbore: str | None
+    frame: str
+    run: str | None
+    pass_: str | None
+    service_company: str | None
+    acquired: str | None
+    mnemonic: str
+    description: str
+    family: str | None
+    unit: str
+    unit_canonical: str
+    dtype: str
+    width: int
+    null_original: str | None
+    text_decimals: int | None
+    index: IndexHeader
+    values_id: str
+    chunking: Chunking
+    stats: Stats
+    segments: list[SegmentHeader]
+    lineage: dict[str, Any] | None
+    original: OriginalHeader | None
+
+
+class Descriptor(Document, frozen=True, kw_only=True):
+    mediaType: str = ""
+    artifactType: str = ""
+    digest: str
+    size: int
+    annotations: dict[str, str] = {}
+
+    def check(self, data: bytes) -> bytes:
+        """The data itself if it is what the descriptor names, else ContentMismatch."""
+        return checked(self.digest, data)
+
+
+class Manifest(Document, frozen=True, kw_only=True):
+    """An OCI image manifest or image index; the parts that curves and wells use."""
+
+    schemaVersion: int
+    mediaType: str = ""
+    artifactType: str = ""
+    config: Descriptor | None = None
+    layers: list[Descriptor] = []
+    manifests: list[Descriptor] = []
+    annotations: dict[str, str] = {}
+
+
+def checked(digest: str, data: bytes) -> bytes:
+    """The data itself if its digest is the one asked for, else ContentMismatch."""
+    expected = Digest.parse(digest)
+    if Digest.of(data, expected.algorithm) != expected:
+        raise ContentMismatch(f"the bytes received for {digest} have another digest; ask again or check the registry")
+    return data
+
+
+def encode(document: Struct) -> bytes:
+    """The bytes that are pushed."""
+    return msgspec.json.encode(document, enc_hook=str)  # a Digest is a str of its own class
+
+
+def parse_manifest(data: bytes, artifact_type: str = "") -> Manifest:
+    """A manifest, or CurveError if it is none or not of the artifact type asked for."""
+    try:
+        manifest = msgspec.json.decode(data, type=Manifest)
+    except msgspec.DecodeError as error:
+        raise CurveError(f"this is no OCI manifest: {error}") from error
+    if artifact_type and manifest.artifactType != artifact_type:
+        found = manifest.artifactType or manifest.mediaType or "nothing"
+        raise CurveError(f"expected {artifact_type}, found {found}: {_HINTS.get(artifact_type, 'check the reference')}")
+    return manifest
+
+
+_HINTS = {
+    media.CURVE: "name one curve, PROJECT/WELL/FRAME/CURVE",
+    media.WELL: "name a well, PROJECT/WELL",
+}
+
+
+def parse_config(data: bytes) -> Config:
+    """A curve's config, or CurveError."""
+    try:
+        return msgspec.json.decode(data, type=Config)
+    except msgspec.DecodeError as error:
+        raise CurveError(f"this is no curve config of schema 1: {error}") from error

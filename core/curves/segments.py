@@ -1,0 +1,99 @@
+"""Cutting a curve into segments by its content, so that an edit changes only the segments it touches.
+
+Algorithm `sum8-splitmix64`: each value's canonical bits go through splitmix64; the hash at row i is the sum over the
+last eight rows of their mixed bits, weighted by odd constants (so that order counts), modulo 2**64. A segment may end
+after row i where the hash is below 2**64 / (avg/2), is at least avg/2 rows long, and is cut at 2*avg in any case.
+The average comes from a square-root law and is inherited by later versions, so growth never cuts anew.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from .content import canonical_floats, text_hashes
+from .model import Values
+
+ALGORITHM = "sum8-splitmix64"
+SINGLE_SEGMENT_BYTES = 32 * 1024
+_WINDOW = 8
+# Bytes a further layer costs (descriptor, config row, request) and compressed bytes per raw byte, as measured.
+_LAYER_COST = 1000
+_COMPRESSED_SHARE = 0.6
+# Odd multipliers of the eight window positions: powers of the golden-ratio constant that splitmix64 steps by.
+_WEIGHTS = [pow(0x9E3779B97F4A7C15, power, 2**64) for power in range(1, _WINDOW + 1)]
+
+Bits = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Span:
+    """Rows [start, stop) of a curve."""
+
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+def average_rows(rows: int, row_bytes: float) -> int:
+    """Rows per segment: 2**round(log2(sqrt(1000 * rows / (0.6 * row_bytes))))."""
+    return 1 << max(1, round(math.log2(math.sqrt(_LAYER_COST * max(rows, 1) / (_COMPRESSED_SHARE * row_bytes)))))
+
+
+def row_bytes(values: Values) -> float:
+    """Raw bytes of a row: the width of a float, or the mean of length + 4 of a text."""
+    if values.type == pa.string():
+        text = sum(len(word.encode()) for word in values.to_pylist() if word is not None)
+        return 4 + text / max(len(values), 1)
+    return float(values.type.bit_width) / 8
+
+
+def cut(values: Values, avg: int | None = None) -> tuple[list[Span], int]:
+    """The segments of an array of shape (rows,) in row order, and the average used.
+
+    avg: inherited from the parent version; None: small curves (<= 32 KiB raw) stay whole, others follow the law.
+    """
+    rows, width = len(values), row_bytes(values)
+    avg = avg or average_rows(rows, width)
+    if rows * width <= SINGLE_SEGMENT_BYTES:
+        return [Span(0, rows)], avg
+    bits = text_hashes(values) if values.type == pa.string() else _float_bits(values)
+    return _greedy(_boundaries(splitmix64(bits), avg), rows, avg), avg
+
+
+def splitmix64(bits: Bits) -> Bits:
+    """The finaliser of Steele, Lea and Flood's SplitMix generator (OOPSLA 2014), one step from each value."""
+    mixed = bits + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def _float_bits(values: Values) -> Bits:
+    numbers = canonical_floats(values)
+    return numbers.view(f"<u{numbers.itemsize}").astype(np.uint64)
+
+
+def _boundaries(mixed: Bits, avg: int) -> npt.NDArray[np.int64]:
+    """Where a segment may stop: the row behind each row whose window hash is under the threshold."""
+    total = np.zeros(len(mixed), dtype=np.uint64)
+    for back, weight in enumerate(_WEIGHTS[: len(mixed)]):
+        total[back:] += mixed[: len(mixed) - back] * np.uint64(weight)
+    return np.flatnonzero(total < np.uint64(2**64 // max(avg // 2, 2))) + 1
+
+
+def _greedy(stops: npt.NDArray[np.int64], rows: int, avg: int) -> list[Span]:
+    spans: list[Span] = []
+    start = 0
+    while rows - start > avg // 2:
+        at = int(np.searchsorted(stops, start + avg // 2))
+        stop = min(int(stops[at]) if at < len(stops) else rows, start + 2 * avg, rows)
+        spans.append(Span(start, stop))
+        start = stop
+    if start < rows:
+        spans.append(Span(start, rows))
+    return spans
