@@ -952,7 +952,7 @@ COMMENT ON FUNCTION adopt_child IS 'A child of an index that lives in a reposito
 
 CREATE FUNCTION manifest_put(
   p_repository bigint, p_digest text, p_manifest bytea, p_manifest_media_type text, p_artifact_type text, p_media_type text, p_type text,
-  p_annotations jsonb, p_subject text, p_accessory text, p_blobs text[], p_sizes bigint[], p_required boolean[],
+  p_annotations jsonb, p_subject text, p_accessory text, p_accessory_of text, p_blobs text[], p_sizes bigint[], p_required boolean[],
   p_children text[], p_child_sizes bigint[], p_tags text[], p_if_match text, p_if_none_match boolean,
   p_username text, p_address text, p_request text, p_lease interval, OUT artifact_id bigint, OUT fresh boolean)
 LANGUAGE plpgsql AS $$
@@ -1016,9 +1016,9 @@ BEGIN
   END IF;
   IF p_accessory IS NOT NULL THEN
     SELECT a.id INTO v_subject FROM artifact a
-    WHERE a.repository_id = p_repository AND a.digest = p_subject AND a.deleted_at IS NULL FOR KEY SHARE;
+    WHERE a.repository_id = p_repository AND a.digest = p_accessory_of AND a.deleted_at IS NULL FOR KEY SHARE;
     INSERT INTO artifact_accessory (artifact_id, repository_id, subject_artifact_id, digest, subject_artifact_digest, type, size)
-    VALUES (artifact_id, p_repository, v_subject, p_digest, p_subject, p_accessory, total) ON CONFLICT (artifact_id) DO NOTHING;
+    VALUES (artifact_id, p_repository, v_subject, p_digest, p_accessory_of, p_accessory, total) ON CONFLICT (artifact_id) DO NOTHING;
   END IF;
   -- 4. tags, by name, each under its row's lock
   FOR v_tag IN SELECT DISTINCT u.name COLLATE "C" FROM unnest(p_tags) AS u(name) ORDER BY 1 LOOP
@@ -1102,3 +1102,98 @@ BEGIN
   VALUES (p_username, t.project_id, t.repository_name, p_name, 'delete', 'tag', t.digest, p_address, p_request);
 END $$;
 COMMENT ON FUNCTION tag_delete IS 'DELETE of a tag: only the name goes';
+
+CREATE FUNCTION repository_make(p_project text, p_name text, p_autocreate boolean, p_username text, p_address text, p_request text)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE v_project bigint; v_id bigint;
+BEGIN
+  LOOP
+    SELECT project_id INTO v_project FROM project WHERE name = p_project AND NOT deleted;
+    EXIT WHEN FOUND;
+    IF NOT p_autocreate THEN PERFORM refuse('RG404', 'NAME_UNKNOWN'); END IF;
+    INSERT INTO project (name, owner_name) VALUES (p_project, p_username) ON CONFLICT (name) WHERE NOT deleted DO NOTHING
+    RETURNING project_id INTO v_project;
+    IF FOUND THEN
+      INSERT INTO event (kind, project_id, username, payload)
+      VALUES ('project.created', v_project, p_username, jsonb_build_object('name', p_project));
+      INSERT INTO access_log (username, project_id, repo_name, operation, resource_type, resource, address, request_id)
+      VALUES (p_username, v_project, '', 'create', 'project', p_project, p_address, p_request);
+    END IF;
+  END LOOP;
+  INSERT INTO repository (name, project_id) VALUES (p_name, v_project) ON CONFLICT (project_id, name) DO NOTHING
+  RETURNING repository_id INTO v_id;
+  IF NOT FOUND THEN
+    SELECT repository_id INTO v_id FROM repository WHERE project_id = v_project AND name = p_name;
+  END IF;
+  RETURN v_id;
+END $$;
+COMMENT ON FUNCTION repository_make IS 'The repository of a first push; its project too where that is allowed';
+
+CREATE FUNCTION upload_start(p_id uuid, p_repository bigint, p_principal text, p_algorithm text, p_expiry interval) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM set_config('synchronous_commit', 'off', true);  -- losing one costs its client a retry
+  INSERT INTO upload (id, repository_id, principal, algorithm, expires_at)
+  VALUES (p_id, p_repository, p_principal, p_algorithm, clock_timestamp() + p_expiry);
+END $$;
+COMMENT ON FUNCTION upload_start IS 'A new upload at offset 0';
+
+CREATE FUNCTION upload_take(p_id uuid, p_repository bigint, p_principal text, p_offset bigint, p_lease uuid, p_stale interval,
+                            OUT answer text, OUT algorithm text, OUT "offset" bigint, OUT hash_state bytea, OUT staging jsonb, OUT digest text)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE u upload;
+BEGIN
+  PERFORM set_config('synchronous_commit', 'off', true);
+  SELECT * INTO u FROM upload WHERE id = p_id AND repository_id = p_repository AND principal = p_principal FOR UPDATE;
+  IF NOT FOUND THEN answer := 'unknown'; RETURN; END IF;
+  algorithm := u.algorithm; "offset" := u."offset"; hash_state := u.hash_state; staging := u.staging; digest := u.digest;
+  IF u.status = 'done' THEN answer := 'done'; RETURN; END IF;
+  IF u.lease IS NOT NULL AND u.leased_at > clock_timestamp() - p_stale THEN answer := 'busy'; RETURN; END IF;
+  IF p_offset IS NOT NULL AND p_offset <> u."offset" THEN answer := 'offset'; RETURN; END IF;
+  answer := CASE WHEN u.lease IS NULL THEN 'taken' ELSE 'taken over' END;
+  UPDATE upload SET lease = p_lease, leased_at = clock_timestamp() WHERE id = p_id;
+END $$;
+COMMENT ON FUNCTION upload_take IS 'One writer per upload. taken over: the last one did not let go, so fork the staging before writing';
+
+CREATE FUNCTION upload_save(p_id uuid, p_lease uuid, p_offset bigint, p_hash_state bytea, p_staging jsonb, p_old_staging jsonb, p_expiry interval)
+RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM set_config('synchronous_commit', 'off', true);
+  UPDATE upload SET "offset" = p_offset, hash_state = p_hash_state, staging = p_staging, lease = NULL, leased_at = NULL,
+    expires_at = clock_timestamp() + p_expiry
+  WHERE id = p_id AND lease = p_lease AND status = 'open';
+  IF NOT FOUND THEN RETURN false; END IF;
+  IF p_old_staging IS NOT NULL THEN
+    INSERT INTO upload_staging (id, state, abort_after) VALUES (p_old_staging ->> 'id', p_old_staging, clock_timestamp())
+    ON CONFLICT (id) DO NOTHING;
+  END IF;
+  RETURN true;
+END $$;
+COMMENT ON FUNCTION upload_save IS 'The end of a PATCH: what is durable now. False: the lease was taken over, nothing of it counts';
+
+CREATE FUNCTION upload_done(p_id uuid, p_digest text, p_expiry interval) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE upload SET status = 'done', digest = p_digest, lease = NULL, leased_at = NULL, hash_state = NULL,
+    expires_at = clock_timestamp() + p_expiry
+  WHERE id = p_id AND status = 'open';
+END $$;
+COMMENT ON FUNCTION upload_done IS 'The row stays for an hour, so that a repeated PUT is answered 201 again';
+
+CREATE FUNCTION upload_inline(p_id uuid, p_repository bigint, p_principal text, p_stale interval, p_digest text, p_content bytea,
+                              p_lease interval, p_keep interval, OUT answer text, OUT "offset" bigint, OUT digest text)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE u upload;
+BEGIN
+  SELECT * INTO u FROM upload WHERE id = p_id AND repository_id = p_repository AND principal = p_principal FOR UPDATE;
+  IF NOT FOUND THEN answer := 'unknown'; RETURN; END IF;
+  "offset" := u."offset"; digest := u.digest;
+  IF u.status = 'done' THEN answer := 'done'; RETURN; END IF;
+  IF u.lease IS NOT NULL AND u.leased_at > clock_timestamp() - p_stale THEN answer := 'busy'; RETURN; END IF;
+  IF u."offset" <> 0 THEN answer := 'offset'; RETURN; END IF;
+  PERFORM blob_inline(p_repository, p_digest, p_content, p_lease);
+  PERFORM upload_done(p_id, p_digest, p_keep);
+  answer := 'stored';
+END $$;
+COMMENT ON FUNCTION upload_inline IS 'The one PUT of a small blob: the whole upload in one transaction';
