@@ -1,0 +1,239 @@
+"""PostgreSQL as the records see it: a pool that heals, transactions that are retried, notifications that survive.
+
+Everything works behind a pooler in transaction mode: no session state but what the connection starts with, `SET LOCAL`
+and transaction-level locks only. LISTEN and migrations need a session of their own: they use `direct_url`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+import asyncpg
+
+from ..oci.errors import Unavailable
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+else:
+    Connection = asyncpg.Connection
+    Pool = asyncpg.Pool
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+OLDEST_SERVER: Final = 15
+RETRIES: Final = 3
+RETRY_AFTER: Final = {"Retry-After": "5"}
+
+LOST: Final = (
+    ConnectionError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,  # class 08
+    asyncpg.InsufficientResourcesError,  # class 53: too many connections, disk full, out of memory
+    asyncpg.OperatorInterventionError,  # class 57: shutdown, crash, still starting, statement_timeout
+    asyncpg.PostgresSystemError,  # class 58: the server's own I/O errors
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.ReadOnlySQLTransactionError,  # a standby, or a server switched to read-only
+)
+"""What makes a statement fail for a reason that passes, whatever the statement is."""
+
+REFUSED: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+"""What connecting can raise."""
+
+AGAIN: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.InvalidCachedStatementError)
+"""What a transaction survives by running again: 40P01, 40001, and a plan that a migration made stale."""
+
+
+class Database:
+    """A pool of connections to one database. Whatever keeps it from answering is `Unavailable` (503, Retry-After)."""
+
+    def __init__(self, pool: Pool, direct_url: str, local: dict[str, str], patience: float) -> None:
+        self._pool = pool
+        self._direct_url = direct_url
+        self._local = "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in local.items())
+        self._patience = patience
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        *,
+        direct_url: str | None = None,
+        size: int = 10,
+        pooler: bool = False,
+        patience: float = 10.0,
+        statement_timeout: float = 30.0,
+        idle_in_transaction: float = 30.0,
+        application: str = "dataforge-registry",
+    ) -> Database:
+        """Connect, or `Unavailable` saying what is wrong with `url` (never its password).
+
+        `size` is the most connections this process holds; `patience` the seconds a caller waits for one;
+        `statement_timeout` and `idle_in_transaction` are seconds, enforced by the server. `pooler` says that `url` is a
+        pooler in transaction mode: nothing is prepared ahead and settings travel in each transaction; `direct_url`
+        is then the server's own address.
+        """
+        limits = {
+            "statement_timeout": f"{round(statement_timeout * 1000)}ms",
+            "idle_in_transaction_session_timeout": f"{round(idle_in_transaction * 1000)}ms",
+        }
+        try:
+            pool = asyncpg.create_pool(
+                url,
+                min_size=1,
+                max_size=size,
+                timeout=patience,
+                command_timeout=statement_timeout + 5,  # for a server that does not answer at all
+                statement_cache_size=0 if pooler else 256,
+                reset=_keep,
+                server_settings={"application_name": application} | ({} if pooler else limits),
+            )
+            await pool
+            async with pool.acquire(timeout=patience) as conn:
+                version = conn.get_server_version().major
+        except REFUSED as error:
+            raise Unavailable(
+                f"cannot use PostgreSQL at {_place(url)}: {_reason(error)}", headers=RETRY_AFTER
+            ) from error
+        if version < OLDEST_SERVER:
+            await pool.close()
+            raise Unavailable(f"{_place(url)} is PostgreSQL {version}: {OLDEST_SERVER} or newer is needed")
+        return cls(pool, direct_url or url, limits if pooler else {}, patience)
+
+    async def close(self) -> None:
+        """Give back all connections; those still in use after `patience` seconds are cut."""
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[Connection]:
+        """A connection, each statement its own transaction. Never hold one while bytes stream."""
+        with _unavailable():
+            try:
+                conn = await self._pool.acquire(timeout=self._patience)
+            except REFUSED as error:
+                raise _unavailable_error() from error
+            try:
+                yield conn
+            except asyncpg.ReadOnlySQLTransactionError:
+                await self._pool.expire_connections()  # after a failover they all point at the old server
+                raise
+            finally:
+                await self._pool.release(conn)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A connection inside a READ COMMITTED transaction: committed at the end, rolled back by an exception.
+
+        `Unavailable` out of the commit itself means that nobody knows: the caller's retry must be idempotent.
+        """
+        async with self.acquire() as conn, conn.transaction(isolation="read_committed"):
+            if self._local:
+                await conn.execute(self._local)
+            yield conn
+
+    async def run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """`work` in a transaction, run again up to 3 times after a deadlock or serialization error: it may run more
+        than once, so whatever it does besides SQL must bear that."""
+        for attempt in range(RETRIES):
+            try:
+                async with self.transaction() as conn:
+                    return await work(conn)
+            except AGAIN:
+                await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
+        try:
+            async with self.transaction() as conn:
+                return await work(conn)
+        except AGAIN as error:
+            raise _unavailable_error() from error
+
+    @asynccontextmanager
+    async def direct(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+        """A connection of its own, past the pool and any pooler, without time limits: migrations, LISTEN."""
+        with _unavailable():
+            try:
+                conn = await asyncpg.connect(self._direct_url, timeout=self._patience, statement_cache_size=0)
+            except REFUSED as error:
+                raise _unavailable_error() from error
+            try:
+                yield conn
+            finally:
+                if not conn.is_closed():
+                    await conn.close(timeout=self._patience)
+
+    async def listen(self, channel: str, callback: Callable[[str | None], None], *, ping: float = 30.0) -> None:
+        """Call back with each payload notified on `channel`, until cancelled (run it as a task).
+
+        `None` means "listening from now on": the first time, and after each lost connection, when notifications may
+        have been missed and whatever they keep fresh must be read anew. The connection is tried every `ping` seconds,
+        because a dead one is silent.
+        """
+        while True:
+            try:
+                async with self.direct() as conn:
+                    lost = asyncio.Event()
+                    conn.add_termination_listener(lambda _, lost=lost: lost.set())
+                    await conn.add_listener(channel, lambda _, pid, name, payload: callback(str(payload)))
+                    callback(None)
+                    while not await _is_set_within(lost, ping):
+                        await conn.execute("SELECT 1", timeout=self._patience)
+            except Unavailable as error:
+                log.warning("listening on %s: %s; trying again", channel, error.__cause__ or error)
+            await asyncio.sleep(1)
+
+
+async def _keep(conn: Any) -> None:
+    """Nothing to reset, since nothing outlives a transaction; saves a round trip whenever a connection comes back."""
+
+
+async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    try:
+        yield
+    except LOST as error:
+        raise _unavailable_error() from error
+    except asyncpg.InterfaceError as error:
+        if "clos" in str(error):  # "connection is closed", "pool is closing": the other interface errors are our bugs
+            raise _unavailable_error() from error
+        raise
+
+
+def _unavailable_error() -> Unavailable:
+    return Unavailable("the database cannot be used now; try again in a few seconds", headers=RETRY_AFTER)
+
+
+def _place(url: str) -> str:
+    """A URL without its secrets: host and database only."""
+    parts = urlsplit(url)
+    host = parse_qs(parts.query).get("host", [])
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2] or ",".join(host), query="").geturl()
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
