@@ -50,7 +50,7 @@ class Rights:
     """What the database says now of one principal in one project.
 
     `valid`: the principal is still there, not disabled, with the same epoch. `project_id` is None where no such project
-    lives. `roles` are the account's own and its groups' roles, `granted` the actions of a robot's permissions.
+    lives. `roles` are the account's own and those of its groups.
     """
 
     valid: bool
@@ -59,7 +59,6 @@ class Rights:
     public: bool = False
     sparse: bool = False
     roles: tuple[int, ...] = ()
-    granted: tuple[str, ...] = ()
 
 
 PROJECT_ADMIN, DEVELOPER, GUEST, MAINTAINER, LIMITED_GUEST = 1, 2, 3, 4, 5
@@ -87,7 +86,7 @@ def permits(rights: Rights, action: Action) -> bool:
         return False
     if rights.admin or (rights.public and action is Action.PULL):
         return True
-    return action in rights.granted or any(action in ACTIONS[role] for role in rights.roles)
+    return any(action in ACTIONS[role] for role in rights.roles)
 
 
 def require(principal: Principal, rights: Rights, action: Action) -> None:
@@ -113,4 +112,4 @@ def _refuse(principal: Principal, rights: Rights, action: Action, limited: bool)
         raise Unauthorized("sign in to do this")
     if limited and permits(rights, action):
         raise ScopeInsufficient(f"the credential does not cover {action}; ask for it in the scope")
-    raise Denied(f"you may not {action} here; ask an administrator of the project for a role that may")
+    raise Denied("you may not do this here; ask an administrator of the project for a role that may")
