@@ -1,0 +1,52 @@
+"""Bytes at keys. What a driver promises is in base.py; open_driver makes the one a configuration names."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from .base import Driver
+
+PLANNED: Final = ("azure", "gcs", "s3")
+"""Kinds that other registries' configurations name and that this one cannot serve from yet."""
+
+
+def open_driver(kind: str, parameters: Mapping[str, Any]) -> Driver:
+    """The driver a configuration names, in distribution's words: `filesystem` (rootdirectory, maxthreads) or
+    `memory` (also `inmemory`). ValueError names what is wrong with kind or parameters; Unavailable where the store
+    cannot be used. A driver's module is imported when it is chosen."""
+    if kind in PLANNED:
+        raise ValueError(f"storage driver {kind!r} is not built yet; built are: {', '.join(sorted(_MAKERS))}")
+    if kind not in _MAKERS:
+        raise ValueError(f"unknown storage driver {kind!r}; built are: {', '.join(sorted(_MAKERS))}")
+    return _MAKERS[kind](dict(parameters))
+
+
+def _filesystem(parameters: dict[str, Any]) -> Driver:
+    from .filesystem import THREADS, FilesystemDriver
+
+    root = parameters.pop("rootdirectory", None)
+    threads = parameters.pop("maxthreads", THREADS)
+    _refuse_unknown("filesystem", parameters, "rootdirectory, maxthreads")
+    if not isinstance(root, str) or not root or "\0" in root:
+        raise ValueError(f"storage.filesystem.rootdirectory must be the path of a folder, not {root!r}")
+    if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
+        raise ValueError(f"storage.filesystem.maxthreads must be a number of threads from 1 up, not {threads!r}")
+    return FilesystemDriver(root, threads)
+
+
+def _memory(parameters: dict[str, Any]) -> Driver:
+    from .memory import MemoryDriver
+
+    _refuse_unknown("memory", parameters, "none")
+    return MemoryDriver()
+
+
+def _refuse_unknown(kind: str, parameters: dict[str, Any], known: str) -> None:
+    if parameters:
+        raise ValueError(f"storage.{kind} has no parameter {', '.join(map(repr, sorted(parameters)))} (known: {known})")
+
+
+_MAKERS: Final[dict[str, Callable[[dict[str, Any]], Driver]]] = {
+    "filesystem": _filesystem,
+    "inmemory": _memory,
+    "memory": _memory,
+}

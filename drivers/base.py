@@ -1,11 +1,12 @@
 """The contract of a storage driver: bytes at keys, nothing else.
 
-A key is a relative path of `/`-separated segments (`blobs/sha256/a3/f2/<hex>`). Drivers know no digest, repository,
-user or SQL. A driver holds no upload state: what an upload needs between two requests travels in `Staging`.
+A key is a relative path of `/`-separated segments (`blobs/sha256/a3/f2/<hex>`); no key may be the folder of another.
+Drivers know no digest, repository, user or SQL. A driver holds no upload state: what an upload needs between two
+requests travels in `Staging`.
 
     DriverError
     ├── NotFound        nothing is at the key
-    ├── InvalidKey      the key is empty, absolute, or has an empty, `.` or `..` segment
+    ├── InvalidKey      the key is empty, absolute, too long, reserved, or has an empty, `.` or `..` segment
     ├── StagingLost     the bytes behind a Staging are gone or shorter than it says
     ├── NoSpace         disk or quota of the store is full
     └── Unavailable     the store refuses or cannot be reached (read-only, permission, I/O error)
@@ -13,7 +14,14 @@ user or SQL. A driver holds no upload state: what an upload needs between two re
 
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+STAGINGS: Final = "uploads"
+"""First segment that no key may have: drivers keep unfinished uploads there."""
+KEY_BYTES: Final = 1024
+"""Longest key in UTF-8 bytes (the limit of S3 object names)."""
+SEGMENT_BYTES: Final = 255
+"""Longest segment in UTF-8 bytes (NAME_MAX of the usual file systems)."""
 
 
 class DriverError(Exception):
@@ -53,7 +61,8 @@ class Stat:
 class Staging:
     """Bytes of an upload that have no key yet. Kept as JSON in the upload's row, so it must stay JSON-able.
 
-    `size` bytes are durable; whatever lies beyond (a broken PATCH) is dropped at the next append.
+    `size` bytes are durable; whatever lies beyond (a broken PATCH) is dropped at the next append or commit. Nothing
+    need exist behind a staging of size 0, so beginning one costs nothing and losing one loses nothing.
     """
 
     id: str
@@ -61,11 +70,29 @@ class Staging:
     state: dict[str, Any] = field(default_factory=dict)
 
 
+class Hash(Protocol):
+    """What append feeds with the bytes it wrote: hashlib's objects, or any other running hash."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take the next bytes."""
+        ...
+
+
 def check_key(key: str) -> str:
     """The key itself, or InvalidKey."""
     parts = key.split("/")
-    if not key or "\0" in key or any(part in ("", ".", "..") for part in parts):
-        raise InvalidKey(f"not a storage key: {key!r}")
+    if "\0" in key or any(part in ("", ".", "..") for part in parts):
+        raise InvalidKey(f"not a storage key: {key!r} (a relative path without empty, '.' or '..' segments is wanted)")
+    try:
+        lengths = [len(part.encode()) for part in parts]
+    except UnicodeEncodeError:
+        raise InvalidKey(f"not a storage key: {key!r} (it cannot be written as UTF-8)") from None
+    if max(lengths) > SEGMENT_BYTES or sum(lengths) + len(parts) - 1 > KEY_BYTES:
+        raise InvalidKey(
+            f"storage key too long: {key[:80]!r}… (at most {KEY_BYTES} bytes, {SEGMENT_BYTES} in one segment)"
+        )
+    if parts[0] == STAGINGS:
+        raise InvalidKey(f"not a storage key: {key!r} ({STAGINGS!r} is where drivers keep unfinished uploads)")
     return key
 
 
@@ -73,11 +100,13 @@ class Driver(Protocol):
     """Bytes at keys. Every method may raise NoSpace or Unavailable, every key-taking one InvalidKey."""
 
     async def put(self, key: str, data: AsyncIterable[bytes], size: int | None = None) -> int:
-        """Store data at key, durably, and return its size. If data raises, the key is as before."""
+        """Store data at key, durably, in place of what was there, and return its size in bytes; size is a hint.
+        If data raises, the error passes through and the key is as before. A reader sees the old bytes or the new."""
         ...
 
     async def open(self, key: str, start: int = 0, stop: int | None = None) -> AsyncGenerator[bytes, None]:
-        """Bytes [start, stop) of a key in pieces of up to 1 MiB. NotFound is raised here, not while reading."""
+        """Bytes [start, stop) of a key in pieces of up to 1 MiB, fewer where the key ends before stop. NotFound is
+        raised here, not while reading. aclose gives back what it holds at once, also before the first piece."""
         ...
 
     async def stat(self, key: str) -> Stat:
@@ -85,45 +114,59 @@ class Driver(Protocol):
         ...
 
     async def delete(self, key: str) -> None:
-        """Remove a key; absent is fine."""
+        """Remove a key, durably; absent is fine."""
         ...
 
     async def delete_many(self, keys: Iterable[str]) -> None:
-        """Remove many keys; absent is fine."""
+        """Remove many keys, durably; absent is fine."""
         ...
 
     def list(self, prefix: str = "", after: str = "") -> AsyncIterator[Stat]:
-        """Keys starting with prefix and greater than after, in key (byte) order: resumable."""
+        """Keys starting with prefix and greater than after, in key (UTF-8 byte) order: resumable. Keys that come or go
+        meanwhile may be missing or present; all others are listed once."""
         ...
 
-    async def begin(self, size: int | None = None) -> Staging:
-        """An upload without a key yet; size is a hint."""
+    async def begin(self, size: int | None = None, scope: str = "") -> Staging:
+        """An upload without a key yet; size is a hint. Its id starts with scope (a name of its owner in a store that
+        several registries share, without `/`), so that stale can tell whose it is."""
         ...
 
-    async def append(self, staging: Staging, data: AsyncIterable[bytes]) -> Staging:
-        """Add data behind the first staging.size bytes, durably. If data raises, the error passes through and the
-        given staging is still good; its bytes are as before."""
+    async def append(self, staging: Staging, data: AsyncIterable[bytes], digester: Hash | None = None) -> Staging:
+        """Add data behind the first staging.size bytes, durably; the digester is updated with exactly the bytes added,
+        in order, in pieces of at most 1 MiB, in the thread that writes. StagingLost where the first bytes are gone.
+
+        If data raises, the error passes through, the given staging is still good and its bytes are as before, the
+        digester's state is undefined. To keep what came before a client vanished, let data simply end there.
+        One writer at a time: before taking over from a writer that may still run, fork."""
         ...
 
     async def commit(self, staging: Staging, key: str) -> None:
-        """Make the staged bytes the content of key, durably. Idempotent: a key that exists already is left as it is
-        (same key, same bytes). The staging survives until abort. StagingLost where its bytes are gone."""
+        """Make the first staging.size bytes the content of key, durably. Idempotent: a key that exists already is left
+        as it is (same key, same bytes), whatever became of the staging. The staging survives until abort and may be
+        appended to without touching the key. StagingLost where its bytes are gone."""
         ...
 
     async def fork(self, staging: Staging) -> Staging:
-        """A copy of the first staging.size bytes that no earlier writer can reach. StagingLost where they are gone."""
+        """A copy of the first staging.size bytes, in the same scope, that no earlier writer can reach. StagingLost
+        where they are gone."""
         ...
 
     async def abort(self, staging: Staging) -> None:
         """Drop a staging; absent is fine."""
         ...
 
-    def stale(self, before: float) -> AsyncIterator[Staging]:
-        """Stagings last written before a time (seconds since the epoch): what a sweeper compares with the rows."""
+    def stale(self, before: float, scope: str = "") -> AsyncIterator[Staging]:
+        """Stagings of a scope last written before a time (seconds since the epoch), and what broken puts left behind:
+        what a sweeper compares with the rows. Their size is what is stored, which may be more than a row knows."""
         ...
 
     async def url(self, key: str, seconds: int) -> str | None:
         """A presigned address of key, or None where the driver has none."""
+        ...
+
+    async def path(self, key: str) -> str | None:
+        """The absolute path of the file that holds key, for engines that send files themselves, or None where the
+        driver has no files. NotFound as open."""
         ...
 
     async def check(self) -> None:

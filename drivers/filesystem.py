@@ -1,0 +1,130 @@
+"""The filesystem driver: a key is a file below the root, a staging a file in `uploads/`.
+
+Durable before it is acknowledged: the bytes, then the name, then the names of new folders. Links are never followed.
+"""
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from typing import Final
+from uuid import uuid4
+
+from . import files
+from .base import STAGINGS, Hash, InvalidKey, Staging, Stat, check_key
+from .reading import Reading
+from .threads import Threads
+from .tree import Tree
+from .walk import walk
+from .writing import Appending, Putting
+
+THREADS: Final = 16
+"""Threads for file calls. They mostly wait for fsync; waiting together lets the file system merge journal commits."""
+BATCH: Final = 256
+"""Keys listed per thread hop."""
+
+
+class FilesystemDriver:
+    """Files below root, which is made where it is missing. Unavailable where root cannot be used."""
+
+    def __init__(self, root: str, threads: int = THREADS) -> None:
+        self._tree = Tree(root)
+        self._threads = Threads(threads)
+
+    async def put(self, key: str, data: AsyncIterable[bytes], size: int | None = None) -> int:
+        """See Driver.put. A body under 512 KiB costs one hop."""
+        putting = Putting(self._tree, check_key(key), files.new_draft())
+        try:
+            await self._threads.feed(data, putting.step)
+        except BaseException:
+            await self._threads.run(putting.drop)
+            raise
+        return putting.size
+
+    async def open(self, key: str, start: int = 0, stop: int | None = None) -> Reading:
+        """See Driver.open. Up to 256 KiB cost one hop."""
+        reading = Reading(self._threads, self._tree, check_key(key), start, stop)
+        try:
+            await self._threads.run(reading.start)
+        except BaseException:
+            reading.close()
+            raise
+        return reading
+
+    async def stat(self, key: str) -> Stat:
+        """See Driver.stat."""
+        return await self._threads.run(files.file_stat, self._tree, check_key(key))
+
+    async def delete(self, key: str) -> None:
+        """See Driver.delete."""
+        await self.delete_many([key])
+
+    async def delete_many(self, keys: Iterable[str]) -> None:
+        """See Driver.delete_many. One hop, and one sync per folder."""
+        await self._threads.run(files.delete, self._tree, [check_key(key) for key in keys])
+
+    async def list(self, prefix: str = "", after: str = "") -> AsyncIterator[Stat]:
+        """See Driver.list. Reads one folder at a time."""
+        found = walk(self._tree, prefix, after)
+        while batch := await self._threads.run(files.batch, self._tree, found, BATCH):
+            for status in batch:
+                yield status
+
+    async def begin(self, size: int | None = None, scope: str = "") -> Staging:
+        """See Driver.begin."""
+        staging = Staging(f"{scope}{uuid4().hex}")
+        staging_key(staging)
+        return staging
+
+    async def append(self, staging: Staging, data: AsyncIterable[bytes], digester: Hash | None = None) -> Staging:
+        """See Driver.append. A body under 512 KiB costs one hop; a longer one is synced every 64 MiB."""
+        appending = Appending(self._tree, staging_key(staging), staging, digester)
+        try:
+            await self._threads.feed(data, appending.step)
+        except BaseException:
+            await self._threads.run(appending.drop)
+            raise
+        return Staging(staging.id, appending.size, staging.state)
+
+    async def commit(self, staging: Staging, key: str) -> None:
+        """See Driver.commit. A hard link, so no byte is copied."""
+        await self._threads.run(files.commit, self._tree, staging_key(staging), staging.size, check_key(key))
+
+    async def fork(self, staging: Staging) -> Staging:
+        """See Driver.fork."""
+        scope = staging.id[: -len(uuid4().hex)]
+        copied = Staging(f"{scope}{uuid4().hex}", staging.size, staging.state)
+        if staging.size:
+            await self._threads.run(files.fork, self._tree, staging_key(staging), staging.size, staging_key(copied))
+        return copied
+
+    async def abort(self, staging: Staging) -> None:
+        """See Driver.abort."""
+        await self._threads.run(files.abort, self._tree, staging_key(staging))
+
+    async def stale(self, before: float, scope: str = "") -> AsyncIterator[Staging]:
+        """See Driver.stale."""
+        for entry in await self._threads.run(files.stagings, self._tree):
+            if entry.modified < before and entry.name.startswith((scope, files.DRAFT)):
+                yield Staging(entry.name, entry.size)
+
+    async def url(self, key: str, seconds: int) -> str | None:
+        """None: files have no address."""
+        return None
+
+    async def path(self, key: str) -> str | None:
+        """See Driver.path."""
+        await self.stat(key)
+        return self._tree.path(key)
+
+    async def check(self) -> None:
+        """See Driver.check: writes a probe, links it as commit does, and removes both."""
+        await self._threads.run(files.check, self._tree)
+
+    async def close(self) -> None:
+        """See Driver.close."""
+        await self._threads.close()
+
+
+def staging_key(staging: Staging) -> str:
+    """Where a staging's bytes are. InvalidKey where its id is not a plain name."""
+    if "/" in check_key(staging.id):
+        raise InvalidKey(f"not the id of a staging: {staging.id!r}")
+    return f"{STAGINGS}/{staging.id}"

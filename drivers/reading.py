@@ -1,0 +1,99 @@
+"""Reading a file in pieces: the first with the opening, the next as they are asked for."""
+
+import os
+from collections.abc import AsyncGenerator
+from types import TracebackType
+from typing import Any, Final
+
+from .base import NotFound, Unavailable
+from .threads import Threads
+from .tree import Tree, driver_error
+
+FIRST: Final = 256 * 1024
+"""Bytes read together with opening the file, so that a small one costs a single hop."""
+NEXT: Final = 1024 * 1024
+"""Bytes of each later piece."""
+
+
+class Reading(AsyncGenerator[bytes, None]):
+    """Bytes [start, stop) of a key. A class and not a generator function: aclose of a generator that never started runs
+    nothing, and the descriptor of an answer that nobody fetched would stay open."""
+
+    def __init__(self, threads: Threads, tree: Tree, key: str, start: int, stop: int | None) -> None:
+        self._threads, self._tree, self._key = threads, tree, key
+        self._offset, self._stop = max(start, 0), stop
+        self._descriptor = -1
+        self._first = b""
+        self._running = False
+
+    def start(self) -> None:
+        """Open the file and read the first piece, on a thread. NotFound where nothing is at the key."""
+        try:
+            self._descriptor = self._tree.open(self._key, os.O_RDONLY)
+            size = os.fstat(self._descriptor).st_size
+            self._stop = size if self._stop is None else min(self._stop, size)
+            if self._offset < self._stop:
+                self._first = self._read(FIRST)
+            else:
+                self.close()
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotFound(f"nothing is at {self._tree.path(self._key)}") from None
+        except OSError as error:
+            raise driver_error(error, self._tree.path(self._key)) from error
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        self._first, self._stop = b"", 0
+        if self._descriptor >= 0:
+            descriptor, self._descriptor = self._descriptor, -1
+            os.close(descriptor)
+
+    async def asend(self, value: None) -> bytes:
+        """The next piece."""
+        if self._first:
+            piece, self._first = self._first, b""
+            return piece
+        if self._descriptor < 0:
+            raise StopAsyncIteration
+        self._running = True
+        try:
+            return await self._threads.run(self._next)
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            self._running = False
+
+    async def athrow(
+        self,
+        typ: type[BaseException] | BaseException,
+        val: BaseException | object = None,
+        tb: TracebackType | None = None,
+        /,
+    ) -> Any:
+        """Close, and raise what is thrown in; aclose comes here."""
+        if self._running:  # as a generator function has it; the descriptor is in use on a thread
+            raise RuntimeError("a piece is being read")
+        self.close()
+        raise typ
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _next(self) -> bytes:
+        try:
+            return self._read(NEXT)
+        except OSError as error:
+            raise driver_error(error, self._tree.path(self._key)) from error
+
+    def _read(self, most: int) -> bytes:
+        """The next bytes, at most that many; the last of them close the file."""
+        assert self._stop is not None
+        piece = os.pread(self._descriptor, min(most, self._stop - self._offset), self._offset)
+        if not piece:
+            raise Unavailable(f"{self._tree.path(self._key)} ended at {self._offset}, {self._stop} were there")
+        self._offset += len(piece)
+        if self._offset >= self._stop:
+            descriptor, self._descriptor = self._descriptor, -1
+            os.close(descriptor)
+        return piece
