@@ -278,7 +278,15 @@ def load(
         tree["data"] = str(data)
     if tree.get("data") and not tree.get("storage"):
         tree["storage"] = {"filesystem": {"rootdirectory": str(Path(str(tree["data"])) / "storage")}}
-    tree = _include(tree, "$")
+    return _convert(_include(tree, "$"))
+
+
+def from_yaml(text: str) -> Config:
+    """What `Config.to_yaml(redacted=False)` wrote: complete, nothing is read from elsewhere."""
+    return _convert(yaml.safe_load(text))
+
+
+def _convert(tree: dict[str, Any]) -> Config:
     _one_driver(tree)
     try:
         return _check(msgspec.convert(tree, Config, dec_hook=decode))

@@ -1,0 +1,5 @@
+"""`python -m dataforge_registry.registry` is `dfr`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""The commands of `dfr`. Each module has `register(app)` and imports what it runs only when it runs."""

@@ -1,0 +1,67 @@
+"""`dfr serve` and `dfr migrate`."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from .options import ConfigFile, DataFolder, read
+
+
+class Engine(StrEnum):
+    """What `--engine` takes."""
+
+    hypercorn = "hypercorn"
+    granian = "granian"
+
+
+class Auth(StrEnum):
+    """What `--auth` takes."""
+
+    local = "local"
+    none = "none"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(serve)
+    app.command()(migrate)
+
+
+def serve(
+    config: ConfigFile = None,
+    data: DataFolder = None,
+    host: Annotated[str | None, typer.Option(help="The address to listen on (127.0.0.1).")] = None,
+    port: Annotated[int | None, typer.Option(help="The port to listen on (5000); 0 picks a free one.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that share the port (1).")] = None,
+    engine: Annotated[Engine | None, typer.Option(help="hypercorn, or granian (extra `fast`).")] = None,
+    auth: Annotated[Auth | None, typer.Option(help="none: everybody may do everything, loopback only.")] = None,
+    worker: Annotated[bool | None, typer.Option("--worker/--no-worker", help="Run background work here too.")] = None,
+) -> None:
+    """Run the registry until Ctrl-C or SIGTERM."""
+    settings = read(
+        config,
+        data,
+        http__host=host,
+        http__port=port,
+        server__workers=workers,
+        server__engine=engine and engine.value,
+        auth__mode=auth and auth.value,
+        worker__enabled=worker,
+    )
+    from .. import logs, server
+    from ..provision import provisioned
+
+    logs.configure(settings.log)
+    with server.listen(settings) as sock, provisioned(settings) as complete:
+        code = server.serve(complete, sock)
+    raise typer.Exit(code)
+
+
+def migrate(config: ConfigFile = None, data: DataFolder = None) -> None:
+    """Bring the database to today's schema; running it again changes nothing."""
+    settings = read(config, data)
+    from ..provision import migrated
+
+    steps = migrated(settings)
+    print("\n".join(f"applied {step}" for step in steps) or "the schema is of today")

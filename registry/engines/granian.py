@@ -1,0 +1,75 @@
+"""Granian (extra `fast`): a parser and sockets in Rust under the same application, clocks of the body and stop.
+
+Its parser answers malformed requests itself, with an empty 400; it reads bare LF as a line end, and a head's size is
+bounded by its buffer. The time a client may take to read an answer is not bounded.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+from granian._granian import SocketHolder
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.server.embed import Server
+
+from ..config import Http
+from .inflight import InFlight
+from .lifespan import lifespan
+
+BACKPRESSURE = 1024
+"""Requests at once per process; more wait in their sockets."""
+
+
+class Listening(Server):
+    """Granian's embedded server on a socket that is bound already."""
+
+    def __init__(self, app: Any, http: Http, sock: socket.socket) -> None:
+        tls = http.tls
+        super().__init__(
+            app,
+            interface=Interfaces.ASGINL,
+            http=HTTPModes.http1,
+            websockets=False,
+            backlog=http.backlog,
+            backpressure=BACKPRESSURE,
+            http1_settings=HTTP1Settings(
+                header_read_timeout=round(http.header_timeout * 1000), max_buffer_size=max(http.header_limit, 8192)
+            ),
+            log_enabled=False,
+            ssl_cert=Path(tls.certificate) if tls.certificate else None,
+            ssl_key=Path(tls.key) if tls.key else None,
+        )
+        self._listening = sock
+
+    def _init_shared_socket(self) -> None:
+        holder: Any = SocketHolder  # its stub has no constructor: descriptor, whether a Unix socket, backlog
+        self._ssp: Any = None
+        self._shd: Any = holder(self._listening.dup().detach(), False, self.backlog)
+
+
+async def serve(app: Any, http: Http, sock: socket.socket, ready: Callable[[], None], stop: asyncio.Event) -> None:
+    """Serve app on a listening socket until stop is set, then drain: requests in flight have `http.drain` seconds.
+
+    ready is called when the application has started. Exceptions of its start-up pass through.
+    """
+    logging.getLogger("_granian").setLevel(logging.ERROR)
+    async with lifespan(app) as state:
+        in_flight = InFlight(app, state)
+        server = Listening(in_flight, http, sock)
+        running = asyncio.create_task(server.serve())
+        ready()
+        waiting = asyncio.create_task(stop.wait())
+        await asyncio.wait({waiting, running}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        in_flight.draining = True
+        await asyncio.sleep(http.drain_delay)
+        cast(Any, server).stop()
+        if not await in_flight.wait(http.drain):
+            in_flight.cancel()
+            await in_flight.wait(1)
+        await asyncio.wait({running}, timeout=1)
+        running.cancel()

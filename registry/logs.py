@@ -1,0 +1,65 @@
+"""One JSON object a line on stderr, ours and the libraries'. Text that came from a client stays harmless: strings are
+cut, and JSON's escapes leave no control character and nothing beyond ASCII raw."""
+
+import json
+import logging
+import sys
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from .config import Log
+
+LONGEST = 256
+"""Characters of a string in a log line; tracebacks are not cut."""
+FOREIGN = ("hypercorn", "granian", "_granian", "asyncio", "aiohttp", "asyncpg", "pgqueuer")
+
+
+def clip(text: str) -> str:
+    """At most LONGEST characters of a text, the cut marked."""
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def _clip_all(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    for key, value in event.items():
+        if isinstance(value, str) and len(value) > LONGEST and key not in ("exception", "stack"):
+            event[key] = clip(value)
+    return event
+
+
+def _dump(value: Any, **_: Any) -> str:
+    return json.dumps(value, default=repr, separators=(",", ":"))
+
+
+def configure(log: Log) -> None:
+    """Set up logging of this process, for structlog and the standard library's loggers alike."""
+    renderer: Processor = structlog.processors.JSONRenderer(serializer=_dump)
+    if log.format == "console":
+        renderer = structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"])
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _clip_all,
+    ]
+    level = logging.getLevelNamesMapping()[log.level.upper()]
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            foreign_pre_chain=shared,
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in FOREIGN:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))

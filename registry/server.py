@@ -1,0 +1,181 @@
+"""The server: a listening socket and one process, or several that share it.
+
+With several workers the parent owns the socket and the private PostgreSQL, starts the workers, starts a dead one again
+and hands on the stop. A worker's configuration travels over its stdin, which stays open: when it ends, the parent is
+gone and the worker drains. The first line on stdout says the address, as soon as requests are answered.
+"""
+
+import asyncio
+import importlib
+import ipaddress
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+from .config import Config, Http
+from .failures import EXIT_CODE, CommandError
+
+FACTORY = "dataforge_registry.registry.app:create_app"
+READY = b"ready\n"
+RESTART_SECONDS = 1.0
+"""Pause before a worker that died is started again."""
+STOP_SECONDS = 5.0
+"""What a worker has beyond `http.drain` before it is killed."""
+
+
+def listen(config: Config) -> socket.socket:
+    """The listening socket, not inherited by other programs. CommandError says what is in the way."""
+    http = config.http
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(http.host, http.port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise CommandError(f"cannot listen on {http.host}: {error.strerror or error}") from None
+    if config.auth.mode == "none" and not ipaddress.ip_address(address[0]).is_loopback:
+        raise CommandError(
+            f"without authentication only this machine may connect: --auth none needs a loopback host, not {http.host}"
+        )
+    sock = socket.socket(family, kind)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        sock.bind(address)
+        sock.listen(http.backlog)
+    except OSError as error:
+        sock.close()
+        hint = "; stop the other program or choose another --port" if error.errno == 98 else ""
+        raise CommandError(f"cannot listen on {http.host} port {http.port}: {error.strerror}{hint}") from None
+    return sock
+
+
+def address(http: Http, sock: socket.socket) -> str:
+    """The URL of a listening socket."""
+    host, port = sock.getsockname()[:2]
+    return f"{'https' if http.tls.certificate else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def serve(config: Config, sock: socket.socket, factory: str = FACTORY) -> int:
+    """Serve until SIGTERM or SIGINT, then drain; returns the exit code. Start-up failures of a single process pass
+    through, those of workers are said by them."""
+
+    def announce() -> None:
+        print(f"DataForge Registry listens on {address(config.http, sock)}", flush=True)
+
+    if config.server.workers == 1:
+        run(work(config, sock, factory, announce))
+        return 0
+    with tempfile.TemporaryDirectory(prefix="dfr-metrics-") as metrics:
+        return asyncio.run(_Workers(config, sock, factory, announce, metrics).serve())
+
+
+def run(main: Any) -> None:
+    """asyncio.run on uvloop where there is one."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(main)
+    else:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(main)
+
+
+async def work(
+    config: Config, sock: socket.socket, factory: str, ready: Callable[[], None], stop: asyncio.Event | None = None
+) -> None:
+    """One process's share: the application on the configured engine until a signal comes or stop is set."""
+    module, _, name = factory.partition(":")
+    app = getattr(importlib.import_module(module), name)(config)
+    engine = importlib.import_module(f"{__package__}.engines.{config.server.engine}")
+    stop = stop or asyncio.Event()
+    _on_signals(stop.set)
+    await engine.serve(app, config.http, sock, ready, stop)
+
+
+def _on_signals(stop: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+
+    def first() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):  # a second one ends the process at once
+            loop.remove_signal_handler(number)
+        stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, first)
+
+
+class _Workers:
+    """The parent of several workers."""
+
+    def __init__(
+        self, config: Config, sock: socket.socket, factory: str, announce: Callable[[], None], metrics: str
+    ) -> None:
+        self._config, self._sock, self._factory = config, sock, factory
+        self._announce: Callable[[], None] | None = announce
+        self._environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": metrics}
+        self._stop = asyncio.Event()
+        self._code = 0
+
+    async def serve(self) -> int:
+        """Keep the workers running until a signal or a failed start; their worst exit code."""
+        _on_signals(self._stop.set)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._config.server.workers):
+                group.create_task(self._keep())
+        return self._code
+
+    async def _keep(self) -> None:
+        while not self._stop.is_set():
+            code = await self._run_one()
+            if code == EXIT_CODE:  # it could not start, and said why
+                self._code = code
+                self._stop.set()
+            elif not self._stop.is_set():
+                print(f"dfr: a worker ended with code {code}, starting another", file=sys.stderr, flush=True)
+                await _either(asyncio.sleep(RESTART_SECONDS), self._stop.wait())
+
+    async def _run_one(self) -> int:
+        fd = self._sock.fileno()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", f"{__package__}.workerprocess", str(fd), self._factory),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            pass_fds=[fd],
+            env=self._environment,
+            start_new_session=True,  # Ctrl-C is for the parent, which drains the workers
+        )
+        assert process.stdin is not None and process.stdout is not None, "both are pipes"
+        text = self._config.to_yaml(redacted=False).encode()
+        process.stdin.write(b"%d\n%s" % (len(text), text))
+        ended = asyncio.create_task(process.wait())
+        output = asyncio.create_task(self._watch(process.stdout))
+        await _either(self._stop.wait(), asyncio.shield(ended))
+        if process.returncode is None:
+            process.terminate()
+            if not (await asyncio.wait({ended}, timeout=self._config.http.drain + STOP_SECONDS))[0]:
+                process.kill()
+        code = await ended
+        await output
+        return code
+
+    async def _watch(self, output: asyncio.StreamReader) -> None:
+        """The worker's stdout: its ready line makes the first announcement, anything else is passed on."""
+        while line := await output.readline():
+            if line != READY:
+                sys.stdout.buffer.write(line)
+                sys.stdout.flush()
+            elif self._announce is not None:
+                announce, self._announce = self._announce, None
+                announce()
+
+
+async def _either(*things: Any) -> None:
+    """Return when one of them is done; the others are cancelled."""
+    tasks = {asyncio.ensure_future(thing) for thing in things}
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
