@@ -147,6 +147,7 @@ CREATE TABLE repository (
     update_time timestamptz NOT NULL DEFAULT now(),
     UNIQUE (project_id, name)
 ) WITH (fillfactor = 70);
+CREATE INDEX repository_name ON repository (name);
 COMMENT ON TABLE repository IS 'A named collection of artifacts. name is the full name, project included; the first push makes the row';
 
 CREATE TABLE artifact_blob (
@@ -1156,19 +1157,24 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION upload_take IS 'One writer per upload. taken over: the last one did not let go, so fork the staging before writing';
 
-CREATE FUNCTION upload_save(p_id uuid, p_lease uuid, p_offset bigint, p_hash_state bytea, p_staging jsonb, p_old_staging jsonb, p_expiry interval)
+CREATE FUNCTION upload_fork(p_id uuid, p_lease uuid, p_staging jsonb, p_old_staging jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE upload SET staging = p_staging WHERE id = p_id AND lease = p_lease AND status = 'open';
+  IF NOT FOUND THEN RETURN false; END IF;
+  INSERT INTO upload_staging (id, state, abort_after) VALUES (p_old_staging ->> 'id', p_old_staging, clock_timestamp())
+  ON CONFLICT (id) DO NOTHING;
+  RETURN true;
+END $$;
+COMMENT ON FUNCTION upload_fork IS 'After a take-over, before any byte: from now on the last writer writes into a file nobody uses';
+
+CREATE FUNCTION upload_save(p_id uuid, p_lease uuid, p_offset bigint, p_hash_state bytea, p_staging jsonb, p_expiry interval)
 RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM set_config('synchronous_commit', 'off', true);
   UPDATE upload SET "offset" = p_offset, hash_state = p_hash_state, staging = p_staging, lease = NULL, leased_at = NULL,
     expires_at = clock_timestamp() + p_expiry
   WHERE id = p_id AND lease = p_lease AND status = 'open';
-  IF NOT FOUND THEN RETURN false; END IF;
-  IF p_old_staging IS NOT NULL THEN
-    INSERT INTO upload_staging (id, state, abort_after) VALUES (p_old_staging ->> 'id', p_old_staging, clock_timestamp())
-    ON CONFLICT (id) DO NOTHING;
-  END IF;
-  RETURN true;
+  RETURN FOUND;
 END $$;
 COMMENT ON FUNCTION upload_save IS 'The end of a PATCH: what is durable now. False: the lease was taken over, nothing of it counts';
 

@@ -151,6 +151,11 @@ class Driver(Protocol):
         where they are gone."""
         ...
 
+    async def read(self, staging: Staging) -> AsyncGenerator[bytes, None]:
+        """The first staging.size bytes, as open; for a hash that must be taken again. StagingLost, raised here, where
+        they are gone."""
+        ...
+
     async def abort(self, staging: Staging) -> None:
         """Drop a staging; absent is fine."""
         ...

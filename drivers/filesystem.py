@@ -8,7 +8,7 @@ from typing import Final
 from uuid import uuid4
 
 from . import files
-from .base import STAGINGS, Hash, InvalidKey, Staging, Stat, check_key
+from .base import STAGINGS, Hash, InvalidKey, NotFound, Staging, StagingLost, Stat, check_key
 from .reading import Reading
 from .threads import Threads
 from .tree import Tree
@@ -94,6 +94,16 @@ class FilesystemDriver:
         if staging.size:
             await self._threads.run(files.fork, self._tree, staging_key(staging), staging.size, staging_key(copied))
         return copied
+
+    async def read(self, staging: Staging) -> Reading:
+        """See Driver.read."""
+        reading = Reading(self._threads, self._tree, staging_key(staging), 0, staging.size)
+        try:
+            await self._threads.run(reading.start)
+        except NotFound as error:
+            if staging.size:
+                raise StagingLost(f"staging {staging.id} is gone, {staging.size} bytes were staged") from error
+        return reading
 
     async def abort(self, staging: Staging) -> None:
         """See Driver.abort."""

@@ -81,6 +81,10 @@ class MemoryDriver:
         self._stagings[copied.id] = self._staged(staging)[: staging.size], time.time()
         return copied
 
+    async def read(self, staging: Staging) -> AsyncGenerator[bytes, None]:
+        """See Driver.read."""
+        return _pieces(bytes(self._staged(staging)), 0, staging.size)
+
     async def abort(self, staging: Staging) -> None:
         """See Driver.abort."""
         self._stagings.pop(_check_id(staging.id), None)

@@ -67,6 +67,10 @@ class Prefix:
         """See Driver.fork."""
         return await self._driver.fork(staging)
 
+    async def read(self, staging: Staging) -> AsyncGenerator[bytes, None]:
+        """See Driver.read."""
+        return await self._driver.read(staging)
+
     async def abort(self, staging: Staging) -> None:
         """See Driver.abort."""
         await self._driver.abort(staging)
@@ -160,6 +164,10 @@ class Faulty:
     async def fork(self, staging: Staging) -> Staging:
         """See Driver.fork."""
         return await self._call("fork", lambda: self._driver.fork(staging))
+
+    async def read(self, staging: Staging) -> AsyncGenerator[bytes, None]:
+        """See Driver.read."""
+        return await self._call("read", lambda: self._driver.read(staging))
 
     async def abort(self, staging: Staging) -> None:
         """See Driver.abort."""

@@ -1,0 +1,255 @@
+"""LocalRepository: where bytes and records meet. Bound to who asks and to one name; each call asks for the right."""
+
+import json
+from collections.abc import AsyncGenerator
+from uuid import UUID, uuid4
+
+from .access import Action, Principal, permits, require
+from .oci.accessory import accessory_of
+from .oci.digest import Digest
+from .oci.errors import BlobUnknown, ManifestTooLarge, ManifestUnknown, NameUnknown
+from .oci.manifest import Manifest, parse
+from .oci.names import is_tag
+from .oci.repository import Blob, Stored
+from .records import artifacts, blobs, repositories, tags
+from .records.artifacts import Actor, Precondition, Referrer
+from .records.lookup import FoundArtifact, FoundBlob, Home, Key
+from .records.pulls import Pull
+from .store import Store
+from .uploads import Body, UploadSession, store_body
+
+
+class LocalRepository:
+    """One repository of this registry, as one principal sees it."""
+
+    def __init__(self, store: Store, principal: Principal, name: str, actor: Actor) -> None:
+        self._store = store
+        self._database = store.database
+        self._principal = principal
+        self._name = name
+        self._actor = actor
+
+    # -- blobs ---------------------------------------------------------------------------------------------------------
+
+    async def stat_blob(self, digest: Digest) -> Blob:
+        """The blob. For one who may push here the answer is a promise: its lease is renewed when half of it is gone."""
+        home, found = await self._find_blob(digest)
+        lease = self._store.limits.lease
+        if (
+            found.remaining < lease.total_seconds() / 2
+            and self._may(home, Action.PUSH)
+            and not await blobs.extend(self._database, found.link_id, lease)
+        ):
+            raise _blob_unknown()
+        return Blob(digest, found.size)
+
+    async def open_blob(self, digest: Digest, start: int = 0, stop: int | None = None) -> AsyncGenerator[bytes, None]:
+        """Bytes [start, stop) of a blob."""
+        return await self._store.reading.open(await self.find_blob(digest), start, stop)
+
+    async def find_blob(self, digest: Digest) -> FoundBlob:
+        """The record of a blob: `Store.reading` reads parts of it without asking again."""
+        return (await self._find_blob(digest))[1]
+
+    async def delete_blob(self, digest: Digest) -> None:
+        """Absent here at once: BlobUnknown, BlobReferenced."""
+        repository_id = await self._existing(Action.DELETE)
+        who = self._actor
+        await blobs.hide(self._database, repository_id, digest, who.username, who.address, who.request_id)
+
+    async def mount_blob(self, digest: Digest, source: str | None) -> bool:
+        """Take a blob from a repository (None: any) that the caller may pull, without its bytes."""
+        repository_id = await self._pushable()
+        lease = self._store.limits.lease
+        return await blobs.mount(self._database, repository_id, digest, source, self._principal, lease)
+
+    async def push_blob(self, digest: Digest, body: Body) -> None:
+        """A blob in one request, without an upload."""
+        await store_body(self._store, await self._pushable(), digest, body)
+
+    async def start_upload(self, algorithm: str) -> UploadSession:
+        """A new upload."""
+        session = self._session(await self._pushable(), uuid4())
+        await session.start(algorithm)
+        return session
+
+    async def find_upload(self, upload: UUID) -> UploadSession:
+        """An upload of this principal in this repository; its first use tells whether it is there."""
+        return self._session(await self._pushable(), upload)
+
+    def _session(self, repository_id: int, upload: UUID) -> UploadSession:
+        return UploadSession(self._store, repository_id, self._principal.key, upload)
+
+    # -- manifests -----------------------------------------------------------------------------------------------------
+
+    async def stat_manifest(self, reference: str) -> Stored:
+        """What a tag or digest names; a promise as `stat_blob`."""
+        home, found = await self._find_artifact(reference)
+        lease = self._store.limits.lease
+        if (
+            found.remaining < lease.total_seconds() / 2
+            and self._may(home, Action.PUSH)
+            and not await artifacts.extend(self._database, found.id, lease)
+        ):
+            raise _manifest_unknown()
+        return Stored(Digest(found.digest), found.media_type, found.size)
+
+    async def get_manifest(self, reference: str) -> tuple[Stored, bytes]:
+        """What a tag or digest names, and its bytes. Counts as a pull."""
+        home, found = await self._find_artifact(reference)
+        raw = self._store.manifests.get(found.digest)
+        if raw is None:
+            raw = await artifacts.raw(self._database, found.id)
+            if raw is None:
+                raise _manifest_unknown()
+            self._store.manifests.put(found.digest, raw)
+        self._count_pull(home, found, reference)
+        return Stored(Digest(found.digest), found.media_type, found.size), raw
+
+    async def push_manifest(
+        self,
+        raw: bytes,
+        content_type: str | None,
+        digest: Digest,
+        tag_names: list[str],
+        expected: Precondition | None = None,
+    ) -> Manifest:
+        """One push, one transaction; the digest has been compared with raw. The parsed manifest comes back."""
+        if len(raw) > self._store.limits.manifest:
+            raise ManifestTooLarge(f"a manifest may have at most {self._store.limits.manifest} bytes here")
+        repository_id = await self._pushable()
+        manifest = parse(raw, content_type, digest)
+        attached = accessory_of(manifest, tag_names)
+        await artifacts.put(
+            self._database,
+            repository_id,
+            manifest,
+            tag_names,
+            expected or Precondition(),
+            attached,
+            self._actor,
+            self._store.limits.lease,
+        )
+        return manifest
+
+    async def delete_manifest(self, digest: Digest) -> None:
+        """The manifest and its tags: ManifestUnknown, ManifestReferenced."""
+        repository_id = await self._existing(Action.DELETE)
+        await artifacts.delete(self._database, repository_id, digest, self._store.limits.undo, self._actor)
+
+    async def delete_tag(self, name: str) -> None:
+        """The tag only: ManifestUnknown."""
+        repository_id = await self._existing(Action.DELETE)
+        await tags.delete(self._database, repository_id, name, self._store.limits.lease, self._actor)
+
+    async def tags(self, after: str, limit: int) -> list[str]:
+        """Tags in byte order, strictly after one."""
+        return await tags.names(self._database, await self._existing(Action.PULL), after, limit)
+
+    async def referrers(self, subject: Digest, artifact_type: str | None, after: str, limit: int) -> list[Referrer]:
+        """What refers to a digest, by digest, the list under its fallback tag merged in. Never NameUnknown."""
+        home = await self._home()
+        require(self._principal, home.rights, Action.PULL)
+        if home.repository_id is None:
+            return []
+        found = await artifacts.referrers(self._database, home.repository_id, subject, artifact_type, after, limit)
+        known = {entry.digest for entry in found}
+        extra = [
+            entry
+            for entry in await self._fallback(subject)
+            if entry.digest > after and entry.digest not in known and artifact_type in (None, entry.artifact_type)
+        ]
+        return sorted(found + extra, key=lambda entry: entry.digest)[:limit]
+
+    async def _fallback(self, subject: Digest) -> list[Referrer]:
+        """Entries of an index that a client without the referrers API left under `sha256-<hex>`, of this subject."""
+        tag = f"{subject.algorithm}-{subject.hex}"[:128]
+        key = Key(self._principal, self._name, tag)
+        _, found = await self._store.by_tag.get(key)
+        if found is None:
+            return []
+        listed = json.loads(await artifacts.raw(self._database, found.id) or b"{}").get("manifests") or []
+        entries = []
+        for entry in listed:
+            _, child = await self._store.by_digest.get(Key(self._principal, self._name, entry["digest"]))
+            raw = await artifacts.raw(self._database, child.id) if child else None
+            if raw is None or child is None:
+                continue
+            manifest = parse(raw, child.media_type, Digest(child.digest))
+            if manifest.subject is not None and manifest.subject.digest == subject:
+                entries.append(
+                    Referrer(child.digest, child.media_type, child.size, manifest.referrer_type, manifest.annotations)
+                )
+        return entries
+
+    # -- rights --------------------------------------------------------------------------------------------------------
+
+    async def _home(self) -> Home:
+        return await self._store.homes.get(Key(self._principal, self._name))
+
+    def _may(self, home: Home, action: Action) -> bool:
+        ceiling = self._principal.ceiling
+        return permits(home.rights, action) and (ceiling is None or action in ceiling)
+
+    async def _existing(self, action: Action) -> int:
+        home = await self._home()
+        require(self._principal, home.rights, action)
+        if home.repository_id is None:
+            raise _name_unknown()
+        return home.repository_id
+
+    async def _pushable(self) -> int:
+        """The repository's id for one who may push; the first push makes the row."""
+        home = await self._home()
+        may_make = home.rights.admin and self._store.limits.autocreate and home.rights.project_id is None
+        if not may_make:
+            require(self._principal, home.rights, Action.PUSH)
+        if home.repository_id is not None:
+            return home.repository_id
+        return await repositories.make(self._database, self._name, may_make, self._actor)
+
+    async def _find_blob(self, digest: Digest) -> tuple[Home, FoundBlob]:
+        home, found = await self._store.by_blob.get(Key(self._principal, self._name, digest))
+        require(self._principal, home.rights, Action.PULL)
+        if found is None:
+            raise _blob_unknown()
+        return home, found
+
+    async def _find_artifact(self, reference: str) -> tuple[Home, FoundArtifact]:
+        key = Key(self._principal, self._name, reference)
+        home, found = await (self._store.by_tag if is_tag(reference) else self._store.by_digest).get(key)
+        require(self._principal, home.rights, Action.PULL)
+        if home.repository_id is None:
+            raise _name_unknown()
+        if found is None:
+            raise _manifest_unknown()
+        return home, found
+
+    def _count_pull(self, home: Home, found: FoundArtifact, reference: str) -> None:
+        who = self._actor
+        self._store.pulls.record(
+            Pull(
+                found.id,
+                found.tag_id,
+                home.repository_id or 0,
+                home.rights.project_id or 0,
+                self._name,
+                reference if found.tag_id is not None else "",
+                found.digest,
+                who.username,
+                who.address,
+                who.request_id,
+            )
+        )
+
+
+def _blob_unknown() -> BlobUnknown:
+    return BlobUnknown("this repository has no such blob")
+
+
+def _manifest_unknown() -> ManifestUnknown:
+    return ManifestUnknown("this repository has no such tag or manifest")
+
+
+def _name_unknown() -> NameUnknown:
+    return NameUnknown("there is no such repository; the first push makes it")

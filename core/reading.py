@@ -1,0 +1,103 @@
+"""Reading blobs: from memory, from their row while they ride inline, or streamed from the store."""
+
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from ..drivers.base import Driver, NotFound, Unavailable
+from .cache import ByteCache
+from .oci.digest import Digest, blob_key
+from .oci.errors import BlobUnknown
+from .records import blobs
+from .records.database import Database
+from .records.lookup import FoundBlob
+from .storage_errors import storage_errors
+
+log = logging.getLogger(__name__)
+
+
+class TruncatedBlob(Exception):
+    """The store gave fewer bytes than the record says: the connection must be cut, not ended."""
+
+
+class BlobReading:
+    """Bytes of blobs that a look-up found. What is found lost is marked, so that the next push heals it."""
+
+    def __init__(self, database: Database, driver: Driver, cache: ByteCache) -> None:
+        self._database = database
+        self._driver = driver
+        self._cache = cache
+
+    async def open(self, found: FoundBlob, start: int = 0, stop: int | None = None) -> AsyncGenerator[bytes, None]:
+        """Bytes [start, stop) of a blob; BlobUnknown is raised here where they are lost."""
+        content = await self.small(found)
+        if content is not None:
+            return _once(content[start:stop])
+        end = found.size if stop is None else stop
+        try:
+            with storage_errors():
+                body = await self._driver.open(_key(found), start, end)
+        except NotFound:
+            raise await self._lost(found) from None
+        return self._counted(found, body, end - start)
+
+    async def path(self, found: FoundBlob) -> str | None:
+        """The file that holds a blob, for an engine that sends files itself; None where there is none."""
+        if found.inline:
+            return None
+        try:
+            with storage_errors():
+                return await self._driver.path(_key(found))
+        except NotFound:
+            raise await self._lost(found) from None
+
+    async def small(self, found: FoundBlob) -> bytes | None:
+        """A small blob whole; None where it is to be streamed."""
+        content = self._cache.get(found.digest)
+        if content is not None:
+            return content
+        if found.inline:
+            content = await blobs.content(self._database, found.blob_id)  # None: the mover took them just now
+        if content is None and self._cache.fits(found.size):
+            content = await self._whole(found)
+        if content is not None:
+            self._cache.put(found.digest, content)
+        return content
+
+    async def _whole(self, found: FoundBlob) -> bytes:
+        try:
+            with storage_errors():
+                async with aclosing(await self._driver.open(_key(found))) as body:
+                    content = b"".join([piece async for piece in body])
+        except NotFound:
+            raise await self._lost(found) from None
+        if Digest.of(content, Digest(found.digest).algorithm) != found.digest:
+            raise await self._lost(found)
+        return content
+
+    async def _counted(
+        self, found: FoundBlob, body: AsyncGenerator[bytes, None], expected: int
+    ) -> AsyncGenerator[bytes, None]:
+        try:
+            async with aclosing(body):
+                async for piece in body:
+                    expected -= len(piece)
+                    yield piece
+        except Unavailable as error:
+            raise TruncatedBlob(f"{found.digest}: {error}") from error
+        if expected:
+            await self._lost(found)
+            raise TruncatedBlob(f"{found.digest}: {expected} bytes are missing in the store")
+
+    async def _lost(self, found: FoundBlob) -> BlobUnknown:
+        if await blobs.mark_missing(self._database, found.blob_id, found.generation):
+            log.error("bytes of a live blob are lost; the next push of it heals it: %s", found.digest)
+        return BlobUnknown("this repository has no such blob")
+
+
+async def _once(content: bytes) -> AsyncGenerator[bytes, None]:
+    yield content
+
+
+def _key(found: FoundBlob) -> str:
+    return found.key or blob_key(Digest(found.digest), found.generation)

@@ -1,0 +1,78 @@
+"""One statement, one transaction, one round trip: how the functions of schema.sql are called.
+
+Their refusals (`refuse(code, word, detail)`, SQLSTATE RGnnn) become the errors of core/oci/errors.py.
+"""
+
+import asyncio
+import json
+import random
+from typing import Any
+
+import asyncpg
+
+from ..oci import errors
+from .database import AGAIN, RETRIES, RETRY_AFTER, Database
+
+_REFUSALS: dict[str, errors.RegistryError] = {
+    "NAME_UNKNOWN": errors.NameUnknown("no such repository; a push to an existing project makes it"),
+    "BLOB_UNKNOWN": errors.BlobUnknown("this repository has no such blob"),
+    "BLOB_REFERENCED": errors.BlobReferenced("a manifest of this repository uses the blob; delete the manifest first"),
+    "MANIFEST_UNKNOWN": errors.ManifestUnknown("this repository has no such tag or manifest"),
+    "MANIFEST_REFERENCED": errors.ManifestReferenced("an index of this repository lists the manifest; delete it first"),
+    "SIZE_INVALID": errors.SizeInvalid("a descriptor's size is not the size of the content that is stored"),
+    "PRECONDITION": errors.PreconditionFailed("the tag is not where If-Match or If-None-Match expects it"),
+}
+_FOREIGN_KEYS = {
+    "artifact_blob_ref_link_id_fkey": "BLOB_REFERENCED",
+    "artifact_reference_child_id_fkey": "MANIFEST_REFERENCED",
+    "repository_blob_repository_id_fkey": "NAME_UNKNOWN",
+    "upload_repository_id_fkey": "NAME_UNKNOWN",
+    "artifact_repository_id_fkey": "NAME_UNKNOWN",
+}
+
+
+async def fetchrow(database: Database, statement: str, *args: Any) -> asyncpg.Record | None:
+    """The first row of a statement that is a transaction of its own; run again after a deadlock."""
+    for attempt in range(RETRIES + 1):
+        try:
+            async with database.acquire() as conn:
+                return await conn.fetchrow(statement, *args)
+        except AGAIN:
+            await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
+        except asyncpg.PostgresError as error:
+            raise refusal(error) from error
+    raise errors.Unavailable("the database is too busy; try again in a few seconds", headers=RETRY_AFTER)
+
+
+async def fetchval(database: Database, statement: str, *args: Any) -> Any:
+    """The first column of the first row, as `fetchrow`."""
+    row = await fetchrow(database, statement, *args)
+    return None if row is None else row[0]
+
+
+async def fetch(database: Database, statement: str, *args: Any) -> list[asyncpg.Record]:
+    """All rows of a read."""
+    async with database.acquire() as conn:
+        return await conn.fetch(statement, *args)
+
+
+def refusal(error: asyncpg.PostgresError) -> Exception:
+    """The error a refusal or a foreign key stands for; the error itself where it stands for none."""
+    if isinstance(error, asyncpg.ForeignKeyViolationError):
+        word = _FOREIGN_KEYS.get(error.constraint_name or "")
+        return _copy(_REFUSALS[word], None) if word else error
+    if not (error.sqlstate or "").startswith("RG"):
+        return error
+    detail: Any = json.loads(error.detail) if error.detail else None
+    word = str(error.args[0])
+    if word == "MANIFEST_BLOB_UNKNOWN":
+        return errors.ManifestBlobUnknown(detail)
+    if word == "QUOTA":
+        return errors.QuotaExceeded(
+            "the project may hold {limit} bytes, holds {used}, and this needs {asked} more".format(**detail), detail
+        )
+    return _copy(_REFUSALS[word], detail)
+
+
+def _copy(error: errors.RegistryError, detail: Any) -> errors.RegistryError:
+    return type(error)(error.message, detail)

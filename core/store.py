@@ -1,0 +1,77 @@
+"""What every repository of a process shares: database, driver, limits, caches and batched look-ups."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from ..drivers import base
+from .batch import Batch
+from .cache import ByteCache
+from .reading import BlobReading
+from .records import lookup
+from .records.database import Database
+from .records.pulls import PullLog
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes, times as intervals; the configuration's words."""
+
+    inline: int = 8192
+    manifest: int = 4 << 20
+    blob: int | None = None
+    lease: timedelta = timedelta(hours=24)
+    undo: timedelta = timedelta(hours=24)
+    upload_expiry: timedelta = timedelta(days=7)
+    upload_lease: timedelta = timedelta(seconds=30)
+    upload_keep: timedelta = timedelta(hours=1)
+    autocreate: bool = False
+    cache_manifests: int = 64 << 20
+    cache_blobs: int = 64 << 20
+    cache_blob: int = 64 << 10
+
+
+class Store:
+    """Made once per process by `create_app`."""
+
+    def __init__(self, database: Database, driver: base.Driver, limits: Limits, pulls: PullLog) -> None:
+        self.database = database
+        self.driver = driver
+        self.limits = limits
+        self.pulls = pulls
+        self.manifests = ByteCache(limits.cache_manifests, limits.manifest)
+        self.reading = BlobReading(database, driver, ByteCache(limits.cache_blobs, limits.cache_blob))
+        self.homes = Batch[lookup.Key, lookup.Home](lambda keys: lookup.homes(database, keys))
+        self.by_tag = Batch[lookup.Key, tuple[lookup.Home, lookup.FoundArtifact | None]](
+            lambda keys: lookup.by_tag(database, keys)
+        )
+        self.by_digest = Batch[lookup.Key, tuple[lookup.Home, lookup.FoundArtifact | None]](
+            lambda keys: lookup.by_digest(database, keys)
+        )
+        self.by_blob = Batch[lookup.Key, tuple[lookup.Home, lookup.FoundBlob | None]](
+            lambda keys: lookup.blobs(database, keys)
+        )
+        self._later: set[asyncio.Task[None]] = set()
+
+    def later(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Clean up behind the answer. What fails is logged and found again by the reaper."""
+        task = asyncio.create_task(_quietly(work))
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
+    async def settle(self) -> None:
+        """Wait for what is still to be cleaned up (at shutdown)."""
+        while self._later:
+            await asyncio.wait(self._later)
+
+
+async def _quietly(work: Coroutine[Any, Any, Any]) -> None:
+    try:
+        await work
+    except Exception as error:
+        log.warning("cleaning up after a request failed; the reaper will see to it: %s", error)
