@@ -35,7 +35,7 @@ MANIFEST_TYPES = (
 
 ACCESSORIES = """
 SELECT accessory.subject_artifact_digest, accessory.digest, accessory.type
-FROM artifact_accessory accessory JOIN repository ON repository.id = accessory.repository_id
+FROM artifact_accessory accessory JOIN repository USING (repository_id)
 WHERE repository.name = $1 ORDER BY accessory.id
 """
 

@@ -1,0 +1,3 @@
+module dataforge-registry/bench/load
+
+go 1.23
