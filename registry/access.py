@@ -1,0 +1,96 @@
+"""The one door: who is asking, and what they are told when that is not enough.
+
+The door only finds out who it is. What they may do is asked of the database with the request's own look-up, and decided
+by core/access.py.
+"""
+
+import hashlib
+import time
+from collections.abc import Iterable
+
+from cachetools import LRUCache
+from starlette.types import Scope
+
+from ..core.access import ANONYMOUS, SYSTEM, Principal, Rights
+from ..core.oci.errors import RegistryError, ScopeInsufficient, TokenInvalid
+from ..core.records import accounts
+from ..core.records.database import Database
+from ..core.signin import SignIn
+from ..core.signing import KeyRing, Token
+from .credentials import Basic, Bearer, credentials
+from .origin import Origin
+
+TOKEN_PATH = "/service/token"
+_REMEMBERED = 10_000
+_CAUSES: dict[type, str] = {TokenInvalid: "invalid_token", ScopeInsufficient: "insufficient_scope"}
+
+
+def repository_scope(name: str, *actions: str) -> str:
+    """The scope that names actions on a repository, as `repository:library/gr:pull,push`."""
+    return f"repository:{name}:{','.join(actions)}"
+
+
+class Door:
+    """Turns a request's credentials into a Principal. Without `sign_in` and `keys` (`auth.mode: none`) everybody is
+    SYSTEM."""
+
+    def __init__(
+        self,
+        database: Database,
+        origin: Origin,
+        service: str,
+        sign_in: SignIn | None = None,
+        keys: KeyRing | None = None,
+    ) -> None:
+        self._database, self.origin, self._service = database, origin, service
+        self._sign_in, self._keys = sign_in, keys
+        self._verified: LRUCache[bytes, Token] = LRUCache(_REMEMBERED)
+
+    async def principal(self, scope: Scope) -> Principal:
+        """Who is asking: by Bearer token, by Basic, or ANONYMOUS.
+
+        Unauthorized (TokenInvalid for a token) where the credentials are no good, TooManyRequests after too many
+        failures. A token's bearer may have been disabled since: the look-up's `Rights.valid`, or `holds`, tells.
+        """
+        if self._sign_in is None or self._keys is None:
+            return SYSTEM
+        match credentials(scope):
+            case None:
+                return ANONYMOUS
+            case Basic(username, password):
+                return await self._sign_in.password(username, password, self.origin.neighbourhood(scope))
+            case Bearer(token):
+                return await self._bearer(token, self._keys)
+
+    async def rights(self, principal: Principal, project: str) -> Rights:
+        """What the database says now, for a request that has no look-up of its own."""
+        async with self._database.acquire() as conn:
+            return await accounts.rights(conn, principal, project)
+
+    async def holds(self, principal: Principal) -> Principal:
+        """The principal, if it is still there and not disabled, else TokenInvalid: for requests without a project."""
+        if principal not in (ANONYMOUS, SYSTEM) and not (await self.rights(principal, "")).valid:
+            raise TokenInvalid("these credentials are no longer good; sign in again")
+        return principal
+
+    def challenge(self, scope: Scope, scopes: Iterable[str] = (), cause: RegistryError | None = None) -> str:
+        """The WWW-Authenticate of a 401 (RFC 6750, section 3): where to get a token, and for what.
+
+        `scopes` are those the request needs, both repositories' for a mount; `cause` is the error being answered.
+        """
+        wanted = " ".join(scopes)
+        error = _CAUSES.get(type(cause))
+        parts = {
+            "realm": self.origin.url(scope) + TOKEN_PATH,
+            "service": self._service,
+            "scope": wanted,
+            "error": error,
+        }
+        return "Bearer " + ",".join(f'{name}="{value}"' for name, value in parts.items() if value)
+
+    async def _bearer(self, token: str, keys: KeyRing) -> Principal:
+        key = hashlib.sha256(token.encode("latin-1")).digest()
+        known = self._verified.get(key)
+        if known is None or known.expires <= time.time():
+            known = self._verified[key] = await keys.verify(token)
+        return known.principal

@@ -1,0 +1,149 @@
+"""The token service: `/service/token` (GET, and the POST of OAuth 2) and the public keys beside it.
+
+A token says who its bearer is; what he may do is asked anew with every request. The protocol is the distribution
+project's token authentication, its OAuth 2 form RFC 6749 sections 4.3, 5 and 6.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from ..core.access import ANONYMOUS, Action, Principal, Rights, permits
+from ..core.oci.errors import MethodNotAllowed, QueryInvalid, Unauthorized
+from ..core.oci.names import project_of
+from ..core.records import accounts, audit, refresh_tokens
+from ..core.records.database import Database
+from ..core.signin import SignIn
+from ..core.signing import KeyRing
+from .access import TOKEN_PATH
+from .config import Token
+from .credentials import Basic, credentials
+from .forms import Fields, read_form
+from .origin import Origin
+from .scopes import Asked, parse_scopes
+
+JWKS_PATH = f"{TOKEN_PATH}/jwks"
+SHORTEST, LONGEST = 60, 3600
+"""Seconds a token is good for: clients take less than 60 for 60."""
+_SECRET = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+_Respond = Callable[[Scope, Receive], Awaitable[Response]]
+
+
+class TokenService:
+    """An ASGI application for TOKEN_PATH and JWKS_PATH. Refusals are RegistryErrors for the caller to answer with."""
+
+    def __init__(
+        self, database: Database, origin: Origin, settings: Token, form_limit: int, sign_in: SignIn, keys: KeyRing
+    ) -> None:
+        self._database, self._origin, self._settings, self._form_limit = database, origin, settings, form_limit
+        self._sign_in, self._keys = sign_in, keys
+        self._lifetime = int(min(max(settings.expiry, SHORTEST), LONGEST))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; MethodNotAllowed for others than these."""
+        methods: dict[str, _Respond] = {"GET": self._get, "POST": self._post}
+        if scope["path"].removeprefix(scope.get("root_path", "")) == JWKS_PATH:
+            methods = {"GET": self._jwks}
+        if scope["method"] not in methods:
+            allowed = ", ".join(methods)
+            raise MethodNotAllowed(f"only {allowed} is served here", headers={"Allow": allowed})
+        response = await methods[scope["method"]](scope, receive)
+        await response(scope, receive, send)
+
+    async def _get(self, scope: Scope, receive: Receive) -> Response:
+        """Basic credentials, or none, for a token."""
+        fields = Fields(scope["query_string"], many=("scope",))
+        service = self._service(fields)
+        match credentials(scope):
+            case None:
+                principal = ANONYMOUS
+            case Basic(username, password):
+                principal = await self._password(scope, username, password)
+            case _:
+                raise Unauthorized("a token is had for a name and password, not for a token", headers=self._ask(scope))
+        offline = fields.one("offline_token").lower() in ("true", "1")
+        return await self._token(principal, fields, await self._refresh(principal, fields, service) if offline else "")
+
+    async def _post(self, scope: Scope, receive: Receive) -> Response:
+        """The OAuth 2 form: a password or a refresh token for a token."""
+        fields = await read_form(scope, receive, self._form_limit, many=("scope",))
+        service = self._service(fields)
+        offline = fields.one("access_type") == "offline"
+        match fields.one("grant_type"):
+            case "password":
+                principal = await self._password(scope, fields.one("username"), fields.one("password"))
+                refresh = await self._refresh(principal, fields, service) if offline else ""
+            case "refresh_token":
+                # the same token again: clients that share one would lose it to a rotation
+                refresh = fields.one("refresh_token")
+                async with self._database.acquire() as conn:
+                    found = await refresh_tokens.find(conn, refresh, service)
+                if found is None:
+                    raise Unauthorized("the refresh token is expired or revoked; sign in", headers=self._ask(scope))
+                principal, refresh = found, refresh if offline else ""
+            case _:
+                raise QueryInvalid("grant_type is password or refresh_token")
+        return await self._token(principal, fields, refresh)
+
+    async def _jwks(self, scope: Scope, receive: Receive) -> Response:
+        return JSONResponse(await self._keys.jwks(), headers={"Cache-Control": "public, max-age=300"})
+
+    async def _password(self, scope: Scope, username: str, password: str) -> Principal:
+        try:
+            return await self._sign_in.password(username, password, self._origin.neighbourhood(scope))
+        except Unauthorized as error:
+            error.headers |= self._ask(scope)
+            raise
+
+    async def _refresh(self, principal: Principal, fields: Fields, service: str) -> str:
+        """A new refresh token of an account; nobody else gets one."""
+        if principal.kind != "account":
+            return ""
+        lifetime = timedelta(seconds=self._settings.refresh_expiry)
+        async with self._database.transaction() as conn:
+            await audit.record(conn, principal, "create", "refresh_token", fields.one("client_id")[:256])
+            return await refresh_tokens.create(conn, principal, service, fields.one("client_id")[:256], lifetime)
+
+    async def _token(self, principal: Principal, fields: Fields, refresh: str) -> Response:
+        granted = await self._granted(principal, parse_scopes(fields.all("scope")))
+        token, issued = await self._keys.sign(principal, self._lifetime)
+        answer = {
+            "token": token,
+            "access_token": token,
+            "token_type": "Bearer",
+            "expires_in": self._lifetime,
+            "issued_at": datetime.fromtimestamp(issued, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "scope": " ".join(map(str, granted)),
+        }
+        return JSONResponse(answer | ({"refresh_token": refresh} if refresh else {}), headers=_SECRET)
+
+    async def _granted(self, principal: Principal, asked: list[Asked]) -> list[Asked]:
+        """What of it the bearer may do at this moment: told, not promised, and nothing is refused for it."""
+        seen: dict[str, Rights] = {}
+        granted = []
+        async with self._database.acquire() as conn:
+            for scope in asked:
+                project = project_of(scope.name) if scope.type == "repository" else ""
+                if project not in seen:
+                    seen[project] = await accounts.rights(conn, principal, project)
+                actions = tuple(name for name in scope.actions if _may(seen[project], scope, name))
+                if actions:
+                    granted.append(Asked(scope.type, scope.name, actions))
+        return granted
+
+    def _service(self, fields: Fields) -> str:
+        service = fields.one("service", self._settings.service)
+        if service != self._settings.service:
+            raise QueryInvalid(f"this is the token service of {self._settings.service}, no other")
+        return service
+
+    def _ask(self, scope: Scope) -> dict[str, str]:
+        return {"WWW-Authenticate": f'Basic realm="{self._origin.url(scope)}"'}
+
+
+def _may(rights: Rights, scope: Asked, action: str) -> bool:
+    if scope.type != "repository":
+        return rights.admin
+    return action in tuple(Action) and permits(rights, Action(action))
