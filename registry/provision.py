@@ -27,7 +27,7 @@ def provisioned(config: Config) -> Iterator[Config]:
     """The configuration with `database.url` and `auth.secretkey` filled in; a private PostgreSQL is started or joined
     and brought to today's schema, and let go at the end. A database named in the configuration is left as it is.
 
-    EmbeddedError, SchemaError, SecretKeyError or ConfigError where that is not possible. Blocks: not for a running event loop.
+    EmbeddedError, SchemaError, SecretKeyError or ConfigError where that is not possible. Blocks: not for an event loop.
     """
     if config.database.url:
         if not config.auth.secretkey and config.auth.mode != "none":

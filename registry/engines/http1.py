@@ -19,9 +19,8 @@ from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
 from hypercorn.protocol.http_stream import HTTPStream
 
 from ..config import Http
+from .grammar import HOST, METHOD
 
-METHOD = re.compile(rb"[A-Z]+(?:-[A-Z]+)*")
-HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _NOT_CRLF = re.compile(rb"(?<!\r)\n|\n[ \t]")
 PHRASES = {status.value: status.phrase for status in HTTPStatus}
 REASONS = {

@@ -1,0 +1,102 @@
+"""Request bodies that do not come, and those nobody reads.
+
+A body that stalls for `http.stall` seconds, or comes slower than `http.min_rate` once it was waited for longer than
+`http.min_rate_after`, ends: the application is told that the client left, the client gets 408. An answer sent before
+the body was read waits for a small rest of it (REST_BYTES, REST_SECONDS): clients built on http.client look for the
+answer only after they have sent everything, and the connection stays usable.
+"""
+
+import asyncio
+import time
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .config import Http
+from .middleware import answer, header
+
+REST_BYTES = 1 << 20
+REST_SECONDS = 2.0
+DISCONNECT: Message = {"type": "http.disconnect"}
+
+
+class Limits:
+    """Plain ASGI middleware; requests without a body pass untouched."""
+
+    def __init__(self, app: ASGIApp, http: Http) -> None:
+        self._app, self._http = app, http
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not has_body(scope["headers"]):
+            await self._app(scope, receive, send)
+            return
+        body = _Body(self._http, scope["headers"], receive)
+        started = False
+
+        async def limited_send(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                await body.drop_rest()
+            await send(message)
+
+        try:
+            await self._app(scope, body.receive, limited_send)
+        except Exception:
+            if not body.cut:
+                raise
+        if body.cut and not started:
+            await answer(send, 408, "SIZE_INVALID", "the body stalled or came too slowly; send it again")
+
+
+def has_body(headers: Any) -> bool:
+    """Whether a request has a body (RFC 9112 section 6)."""
+    return header(headers, b"content-length") not in (None, b"0") or header(headers, b"transfer-encoding") is not None
+
+
+class _Body:
+    """The body of one request: how much came and how long we waited for it."""
+
+    def __init__(self, http: Http, headers: Any, receive: Receive) -> None:
+        self._http, self._receive = http, receive
+        length = header(headers, b"content-length")
+        self._length = int(length) if length and length.isdigit() else None
+        self._held_back = b"100-continue" in (header(headers, b"expect") or b"").lower()
+        self._received, self._waited, self._over = 0, 0.0, False
+        self.cut = False
+
+    async def receive(self) -> Message:
+        """What the application receives."""
+        if self._over:
+            return DISCONNECT if self.cut else await self._receive()
+        self._held_back = False
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(self._http.stall):
+                message = await self._receive()
+        except TimeoutError:
+            return self._end()
+        self._waited += time.monotonic() - started
+        self._count(message)
+        slow = self._received < self._http.min_rate * self._waited
+        return self._end() if slow and self._waited > self._http.min_rate_after and not self._over else message
+
+    def _count(self, message: Message) -> None:
+        self._received += len(message.get("body", b""))
+        self._over = message["type"] != "http.request" or not message.get("more_body", False)
+
+    def _end(self) -> Message:
+        self._over = self.cut = True
+        return DISCONNECT
+
+    async def drop_rest(self) -> None:
+        """Read and drop what is left if it is little; a client that waits for 100 Continue sends nothing."""
+        limit = self._received + REST_BYTES
+        if self._over or self._held_back or (self._length is not None and self._length > limit):
+            return
+        try:
+            async with asyncio.timeout(REST_SECONDS):
+                while not self._over and self._received <= limit:
+                    self._count(await self._receive())
+        except TimeoutError:
+            pass
