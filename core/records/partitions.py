@@ -1,0 +1,69 @@
+"""The months of access_log: a partition each, made ahead; what fell into DEFAULT meanwhile is moved to its month.
+
+Months are UTC. Inserting never fails for want of a partition: DEFAULT is there from the first day.
+"""
+
+from datetime import UTC, date, datetime
+from typing import Final
+
+import asyncpg
+
+from .database import Connection, Database
+
+AHEAD: Final = 2
+"""Months after this one that have their partition ready."""
+PATIENCE: Final = "3s"
+"""How long a move may wait for those who write into DEFAULT: they wait behind it."""
+
+NOW = "SELECT clock_timestamp()"
+PARTITIONS = """
+SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'access_log'::regclass
+"""
+DEFAULT_MONTHS = """
+SELECT DISTINCT date_trunc('month', op_time, 'UTC') AS month FROM access_log_default ORDER BY month LIMIT 120
+"""
+
+
+async def ensure_partitions(database: Database) -> list[str]:
+    """Make the partitions that are missing, each in a transaction of its own; returns their names.
+
+    A month whose rows in DEFAULT are being written to just now is left for the next time.
+    """
+    async with database.acquire() as conn:
+        today: datetime = await conn.fetchval(NOW)
+        there = {row["relname"] for row in await conn.fetch(PARTITIONS)}
+        strays = [row["month"] for row in await conn.fetch(DEFAULT_MONTHS)]
+    first = date(today.astimezone(UTC).year, today.astimezone(UTC).month, 1)
+    months = {_after(first, n) for n in range(AHEAD + 1)} | {stray.astimezone(UTC).date() for stray in strays}
+    made = []
+    for month in sorted(month for month in months if _name(month) not in there):
+        try:
+            async with database.transaction() as conn:
+                await _make(conn, month)
+        except (asyncpg.LockNotAvailableError, asyncpg.DuplicateTableError):
+            continue  # busy, or another worker was first
+        made.append(_name(month))
+    return made
+
+
+async def _make(conn: Connection, month: date) -> None:
+    """Table, rows, then ATTACH: at no moment is a row in neither place, and no row can slip into DEFAULT behind."""
+    name, start, stop = _name(month), f"'{month}T00:00:00Z'", f"'{_after(month, 1)}T00:00:00Z'"
+    await conn.execute(f"SET LOCAL lock_timeout = '{PATIENCE}'")
+    await conn.execute("LOCK TABLE access_log IN SHARE UPDATE EXCLUSIVE MODE")  # the order in which ATTACH locks
+    await conn.execute("LOCK TABLE access_log_default IN ACCESS EXCLUSIVE MODE")
+    await conn.execute(f"CREATE TABLE {name} (LIKE access_log INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
+    await conn.execute(
+        f"WITH moved AS (DELETE FROM access_log_default WHERE op_time >= {start} AND op_time < {stop} RETURNING *) "
+        f"INSERT INTO {name} SELECT * FROM moved"
+    )
+    await conn.execute(f"ALTER TABLE access_log ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({stop})")
+
+
+def _name(month: date) -> str:
+    return f"access_log_{month:%Y_%m}"
+
+
+def _after(month: date, n: int) -> date:
+    years, index = divmod(month.month - 1 + n, 12)
+    return date(month.year + years, index + 1, 1)

@@ -1,0 +1,33 @@
+"""The relay: events become work (reliability.md 3.2.8).
+
+One transaction takes the oldest complete events, in order, and makes the executions their kinds call for; whatever it
+needs of an event stands in the tasks, so the event itself is removed. An event whose kind has no route is removed too.
+Webhooks, replication and scans add routes.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
+
+from ..records.database import Connection, Database
+from ..records.events import Event, take_events
+from .queue import start
+from .task import Wanted
+
+Route = Callable[[Sequence[Event]], Iterable[Wanted]]
+"""What is to be done for some events of one kind, given in order."""
+
+BATCH: Final = 500
+
+
+async def relay(database: Database, routes: Mapping[str, Route], batch: int = BATCH) -> int:
+    """Take up to `batch` events; returns how many there were."""
+
+    async def take(conn: Connection) -> int:
+        events = await take_events(conn, batch)
+        for kind in dict.fromkeys(event.kind for event in events):
+            if kind in routes:
+                for wanted in routes[kind]([event for event in events if event.kind == kind]):
+                    await start(conn, wanted)
+        return len(events)
+
+    return await database.run(take)

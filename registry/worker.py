@@ -1,0 +1,67 @@
+"""What works in the background of a registry: `dfr worker`, and inside `dfr serve`. All of it is built here."""
+
+from functools import partial
+from typing import Final
+
+from dataforge_registry.core.records import work
+from dataforge_registry.core.records.database import Database
+from dataforge_registry.core.records.partitions import ensure_partitions
+from dataforge_registry.core.work import deletions, manifests, mover, relay, schedule
+from dataforge_registry.core.work.queue import Queue
+from dataforge_registry.core.work.reaper import Reaper
+from dataforge_registry.core.work.task import Kind, Task
+from dataforge_registry.core.work.worker import Step, Worker
+from dataforge_registry.drivers.base import Driver
+
+from .config import Config
+
+REAP: Final = "uploads.reap"
+TIDY: Final = "records.tidy"
+SCHEDULES: Final = {REAP: "0 */5 * * * *", TIDY: "0 7 * * * *"}
+"""The system's own schedules, as they are made on a fresh database; an administrator may change the rows."""
+OWN_KINDS: Final = (manifests.COPY, REAP, TIDY)
+"""Kinds whose finished executions are only of passing interest."""
+SILENCE: Final = 30.0
+
+
+def create_worker(config: Config, database: Database, driver: Driver, *, silence: float = SILENCE) -> Worker:
+    """A worker over an open database and driver: `await worker.run()` works until `worker.stop()`.
+
+    `silence` is how long, in seconds, another worker may give no sign of life before its tasks are taken over.
+    """
+    reaper = Reaper(database, driver, lease=config.upload.lease)
+
+    async def reap(task: Task) -> None:
+        uploads, stagings = await reaper.uploads(), await reaper.stagings()
+        if uploads or stagings:
+            await task.log(f"removed {uploads} expired uploads and {stagings} stagings")
+
+    async def tidy(task: Task) -> None:
+        for name in await ensure_partitions(database):
+            await task.log(f"made partition {name}")
+        if strays := await reaper.strays():
+            await task.log(f"removed {strays} stagings that no upload knows")
+        await reaper.credentials()
+        async with database.acquire() as conn:
+            await work.purge(conn, OWN_KINDS)
+
+    queue = Queue(
+        database,
+        {
+            manifests.COPY: Kind(manifests.CopyManifests(database, driver), attempts=20),
+            REAP: Kind(reap),
+            TIDY: Kind(tidy),
+        },
+        concurrency=config.worker.concurrency,
+        silence=silence,
+    )
+    return Worker(
+        queue,
+        [
+            Step("relay", partial(relay.relay, database, {"artifact.pushed": manifests.copies}), 0.5, relay.BATCH),
+            Step("mover", mover.Mover(database, driver).step, 0.5, mover.BATCH),
+            Step("deletions", deletions.Deletions(database, driver).step, 2.0, deletions.BATCH),
+            Step("schedules", schedule.Clock(database, SCHEDULES).step, 1.0, schedule.BATCH),
+            Step("lost jobs", queue.revive, silence, work.VANISHED_BATCH),
+        ],
+    )
