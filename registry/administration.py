@@ -1,0 +1,78 @@
+"""What administrative commands stand on: one transaction in the configured database, each failure one line.
+
+A private PostgreSQL that runs is joined, else started for the moment.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from ..core.passwords import Passwords, WeakPassword, check_password
+from ..core.records.accounts import AccountError
+from ..core.records.database import Connection, Database
+from ..core.records.projects import ProjectError
+from ..core.records.schema import check_schema
+from ..core.secrets import SealBroken, SecretKeyError, Vault
+from ..core.signing import KeyRing
+from .config import Config
+from .failures import CommandError
+from .provision import provisioned
+
+T = TypeVar("T")
+
+
+def administer(settings: Config, work: Callable[[Connection], Awaitable[T]]) -> T:
+    """`work` in a transaction, or CommandError with what its refusal says."""
+
+    async def transact(database: Database, _: Config) -> T:
+        return await database.run(work)
+
+    return _with_database(settings, transact)
+
+
+def rotate_keys(settings: Config) -> None:
+    """Let the next signing key take over now. Tokens given out stay good until they expire."""
+
+    async def rotate(database: Database, complete: Config) -> None:
+        token = complete.auth.token
+        keys = KeyRing(database, Vault(complete.auth.secretkey), token.issuer, token.service)
+        await keys.start()
+        await keys.rotate()
+
+    _with_database(settings, rotate)
+
+
+def hashed(password: str) -> str:
+    """The PHC string of a password, or CommandError where it is too weak."""
+    try:
+        check_password(password)
+    except WeakPassword as error:
+        raise CommandError(str(error)) from None
+    passwords = Passwords()
+    try:
+        return asyncio.run(passwords.hash(password))
+    finally:
+        passwords.close()
+
+
+def _with_database(settings: Config, work: Callable[[Database, Config], Awaitable[T]]) -> T:
+    async def connected(complete: Config) -> T:
+        settings = complete.database
+        database = await Database.open(
+            settings.url,
+            direct_url=settings.direct_url or None,
+            size=1,
+            pooler=settings.pooler,
+            statement_timeout=settings.statement_timeout,
+        )
+        try:
+            await check_schema(database)
+            return await work(database, complete)
+        finally:
+            await database.close()
+
+    try:
+        with provisioned(settings) as complete:
+            return asyncio.run(connected(complete))
+    except (AccountError, ProjectError, SealBroken, SecretKeyError) as error:
+        raise CommandError(str(error)) from None
