@@ -18,7 +18,7 @@ from ..core.records.database import Database
 from ..core.signin import SignIn
 from ..core.signing import KeyRing, Token
 from .credentials import Basic, Bearer, credentials
-from .origin import Origin
+from .origin import neighbourhood, public_url
 
 TOKEN_PATH = "/service/token"
 _REMEMBERED = 10_000
@@ -37,12 +37,12 @@ class Door:
     def __init__(
         self,
         database: Database,
-        origin: Origin,
         service: str,
+        external_url: str = "",
         sign_in: SignIn | None = None,
         keys: KeyRing | None = None,
     ) -> None:
-        self._database, self.origin, self._service = database, origin, service
+        self._database, self._service, self._external_url = database, service, external_url
         self._sign_in, self._keys = sign_in, keys
         self._verified: LRUCache[bytes, Token] = LRUCache(_REMEMBERED)
 
@@ -58,7 +58,7 @@ class Door:
             case None:
                 return ANONYMOUS
             case Basic(username, password):
-                return await self._sign_in.password(username, password, self.origin.neighbourhood(scope))
+                return await self._sign_in.password(username, password, neighbourhood(scope))
             case Bearer(token):
                 return await self._bearer(token, self._keys)
 
@@ -78,13 +78,11 @@ class Door:
 
         `scopes` are those the request needs, both repositories' for a mount; `cause` is the error being answered.
         """
-        wanted = " ".join(scopes)
-        error = _CAUSES.get(type(cause))
         parts = {
-            "realm": self.origin.url(scope) + TOKEN_PATH,
+            "realm": public_url(scope, self._external_url) + TOKEN_PATH,
             "service": self._service,
-            "scope": wanted,
-            "error": error,
+            "scope": " ".join(scopes),
+            "error": _CAUSES.get(type(cause)),
         }
         return "Bearer " + ",".join(f'{name}="{value}"' for name, value in parts.items() if value)
 

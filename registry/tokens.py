@@ -21,7 +21,7 @@ from .access import TOKEN_PATH
 from .config import Token
 from .credentials import Basic, credentials
 from .forms import Fields, read_form
-from .origin import Origin
+from .origin import neighbourhood, public_url
 from .scopes import Asked, parse_scopes
 
 JWKS_PATH = f"{TOKEN_PATH}/jwks"
@@ -35,9 +35,17 @@ class TokenService:
     """An ASGI application for TOKEN_PATH and JWKS_PATH. Refusals are RegistryErrors for the caller to answer with."""
 
     def __init__(
-        self, database: Database, origin: Origin, settings: Token, form_limit: int, sign_in: SignIn, keys: KeyRing
+        self,
+        database: Database,
+        settings: Token,
+        sign_in: SignIn,
+        keys: KeyRing,
+        *,
+        external_url: str = "",
+        form_limit: int = 64 << 10,
     ) -> None:
-        self._database, self._origin, self._settings, self._form_limit = database, origin, settings, form_limit
+        self._database, self._settings = database, settings
+        self._external_url, self._form_limit = external_url, form_limit
         self._sign_in, self._keys = sign_in, keys
         self._lifetime = int(min(max(settings.expiry, SHORTEST), LONGEST))
 
@@ -92,7 +100,7 @@ class TokenService:
 
     async def _password(self, scope: Scope, username: str, password: str) -> Principal:
         try:
-            return await self._sign_in.password(username, password, self._origin.neighbourhood(scope))
+            return await self._sign_in.password(username, password, neighbourhood(scope))
         except Unauthorized as error:
             error.headers |= self._ask(scope)
             raise
@@ -140,7 +148,7 @@ class TokenService:
         return service
 
     def _ask(self, scope: Scope) -> dict[str, str]:
-        return {"WWW-Authenticate": f'Basic realm="{self._origin.url(scope)}"'}
+        return {"WWW-Authenticate": f'Basic realm="{public_url(scope, self._external_url)}"'}
 
 
 def _may(rights: Rights, scope: Asked, action: str) -> bool:
