@@ -10,8 +10,11 @@ import pytest
 from .layout import Layout, write_layout
 from .server import ALL_MODES, Client, Mode, Server, serving
 
+# With xdist, all tests of one mode go to one worker: it starts that server once.
+MODES = [pytest.param(mode, id=str(mode), marks=pytest.mark.xdist_group(str(mode))) for mode in ALL_MODES]
 
-@pytest.fixture(scope="session", params=ALL_MODES, ids=str)
+
+@pytest.fixture(scope="session", params=MODES)
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     mode: Mode = request.param
     # Not under pytest's own folder: that one is closed to the user that the private PostgreSQL runs as.
