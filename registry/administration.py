@@ -14,6 +14,7 @@ from ..core.records.projects import ProjectError
 from ..core.records.schema import check_schema
 from ..core.secrets import SealBroken, SecretKeyError, Vault
 from ..core.signing import KeyRing
+from .backends import open_database
 from .config import Config
 from .failures import CommandError
 from .provision import provisioned
@@ -57,14 +58,7 @@ def hashed(password: str) -> str:
 
 def _with_database(settings: Config, work: Callable[[Database, Config], Awaitable[T]]) -> T:
     async def connected(complete: Config) -> T:
-        settings = complete.database
-        database = await Database.open(
-            settings.url,
-            direct_url=settings.direct_url or None,
-            size=1,
-            pooler=settings.pooler,
-            statement_timeout=settings.statement_timeout,
-        )
+        database = await open_database(complete, size=1)
         try:
             await check_schema(database)
             return await work(database, complete)

@@ -1,0 +1,195 @@
+"""create_app: the one place where a server is put together."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ..core.first_start import FILE, ensure_admin
+from ..core.oci.errors import NameUnknown, RegistryError, Unauthorized
+from ..core.passwords import Passwords
+from ..core.records.database import Database
+from ..core.records.pulls import PullLog
+from ..core.records.schema import check_schema
+from ..core.secrets import Vault
+from ..core.signin import SignIn
+from ..core.signing import KeyRing
+from ..core.store import Limits, Store
+from .access import TOKEN_PATH, Door
+from .backends import open_database, open_store
+from .config import Config
+from .errors import error_answer
+from .forwarded import Forwarded
+from .health import Health
+from .limits import Limits as BodyLimits
+from .metrics import Metrics, MetricsMiddleware
+from .middleware import AccessLog, ServerErrors
+from .tokens import TokenService
+from .v2.application import Distribution
+from .worker import create_worker
+
+log = logging.getLogger(__name__)
+ROTATION_CHECK = 3600.0
+KEY_LIFETIME = 90 * 86400.0
+
+
+def create_app(config: Config) -> ASGIApp:
+    """The registry of a configuration, as an ASGI application whose lifespan opens database and store."""
+    metrics = Metrics()
+    app: ASGIApp = Registry(config, metrics)
+    app = MetricsMiddleware(BodyLimits(ServerErrors(app), config.http), metrics)
+    return Forwarded(AccessLog(app), config.http.trusted_proxies)
+
+
+class Registry:
+    """What answers: /v2/ and the token service ourselves, since they are hot or strict; the rest through Starlette."""
+
+    def __init__(self, config: Config, metrics: Metrics) -> None:
+        self._config = config
+        self._metrics = metrics
+        self._open = AsyncExitStack()
+        self._distribution: ASGIApp = _starting
+        self._tokens: ASGIApp = _starting
+        self._pages: ASGIApp = _starting
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or live through the lifespan."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        path: bytes = scope.get("raw_path") or scope["path"].encode()
+        scope["raw_path"] = path
+        if path == b"/v2" or path.startswith(b"/v2/"):
+            await self._distribution(scope, receive, send)
+        elif path.startswith(TOKEN_PATH.encode()):
+            scope["state"]["endpoint"] = "token"
+            await self._tokens(scope, receive, send)
+        else:
+            await self._pages(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        async with self._open:
+            await self._build()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _build(self) -> None:
+        config, stack = self._config, self._open
+        database = await open_database(config)
+        stack.push_async_callback(database.close)
+        await check_schema(database)
+        driver = open_store(config)
+        stack.push_async_callback(driver.close)
+        await driver.check()
+        pulls = PullLog(database)
+        stack.push_async_callback(pulls.close)
+        self._background(pulls.run())
+        store = Store(database, driver, limits(config), pulls)
+        stack.push_async_callback(store.settle)
+        door = Door(database, config.auth.token.service, config.http.external_url)
+        if config.auth.mode != "none":
+            door = await self._with_accounts(database)
+        self._distribution = Distribution(store, door, config.storage.delete.enabled)
+        self._pages = _pages(Health(database, driver), self._metrics if config.metrics.enabled else None)
+        if config.worker.enabled:
+            worker = create_worker(config, database, driver)
+            task = asyncio.create_task(worker.run())
+            stack.push_async_callback(_stopped, task)
+            stack.callback(worker.stop)
+
+    async def _with_accounts(self, database: Database) -> Door:
+        auth, http, passwords = self._config.auth, self._config.http, Passwords()
+        folder = Path(self._config.data) if self._config.data else None
+        shown = await ensure_admin(database, passwords, auth.admin_password, folder)
+        if shown is not None:
+            kept = f"; it stands in {folder / FILE}" if folder else ""
+            print(f"first start: user admin, password {shown}{kept}", flush=True)
+        keys = KeyRing(database, Vault(auth.secretkey), auth.token.issuer, auth.token.service)
+        await keys.start()
+        self._background(_rotate(keys))
+        sign_in = SignIn(database, passwords)
+        self._tokens = _Answered(
+            TokenService(
+                database, auth.token, sign_in, keys, external_url=http.external_url, form_limit=http.form_limit
+            )
+        )
+        return Door(database, auth.token.service, http.external_url, sign_in, keys)
+
+    def _background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._open.push_async_callback(_cancelled, task)
+
+
+class _Answered:
+    """Another application whose refusals become OCI answers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except RegistryError as error:
+            if isinstance(error, Unauthorized) and "www-authenticate" not in map(str.lower, error.headers):
+                error.headers = {**error.headers, "www-authenticate": 'Basic realm="DataForge Registry"'}
+            await error_answer(error).send(send)
+
+
+def limits(config: Config) -> Limits:
+    """The configuration's limits, in core's words."""
+    return Limits(
+        inline=config.storage.inline,
+        manifest=config.http.manifest_limit,
+        blob=config.http.blob_limit,
+        lease=timedelta(seconds=config.gc.lease),
+        undo=timedelta(seconds=config.gc.undo),
+        upload_expiry=timedelta(seconds=config.upload.expiry),
+        upload_lease=timedelta(seconds=config.upload.lease),
+        autocreate=config.projects.autocreate or config.auth.mode == "none",
+        cache_manifests=config.cache.manifests,
+        cache_blobs=config.cache.blobs,
+        cache_blob=config.cache.blob_limit,
+    )
+
+
+async def _starting(scope: Scope, receive: Receive, send: Send) -> None:
+    await error_answer(NameUnknown("nothing is served here")).send(send)
+
+
+def _pages(health: Health, metrics: Metrics | None) -> Starlette:
+    routes = [
+        Route("/health", health.report),
+        Route("/health/live", health.live),
+        Route("/health/ready", health.ready),
+    ]
+    if metrics is not None:
+        routes.append(Route("/metrics", metrics.page))
+    return Starlette(routes=routes)
+
+
+async def _rotate(keys: KeyRing) -> None:
+    while True:
+        await asyncio.sleep(ROTATION_CHECK)
+        try:
+            await keys.rotate(older_than=KEY_LIFETIME)
+        except RegistryError as error:
+            log.warning("signing keys could not be rotated; trying again in an hour: %s", error)
+
+
+async def _cancelled(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def _stopped(task: "asyncio.Task[None]") -> None:
+    await asyncio.wait({task}, timeout=10)
+    await _cancelled(task)

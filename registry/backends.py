@@ -1,0 +1,29 @@
+"""The database and the store that a configuration names, opened."""
+
+from ..core.records.database import Database
+from ..drivers import open_driver
+from ..drivers.base import Driver
+from .config import Config, ConfigError
+
+
+async def open_database(config: Config, size: int | None = None) -> Database:
+    """The pool of `database.url`, with `size` connections (None: `database.pool`). Unavailable."""
+    settings = config.database
+    return await Database.open(
+        settings.url,
+        direct_url=settings.direct_url or None,
+        size=size or settings.pool,
+        pooler=settings.pooler,
+        statement_timeout=settings.statement_timeout,
+    )
+
+
+def open_store(config: Config) -> Driver:
+    """The one driver of `storage`. ConfigError, or Unavailable where it cannot be used."""
+    storage = config.storage
+    settings = storage.filesystem or storage.inmemory
+    parameters = {name: getattr(settings, name) for name in settings.__struct_fields__} if settings else {}
+    try:
+        return open_driver(storage.driver, parameters)
+    except ValueError as error:
+        raise ConfigError(f"storage.{storage.driver}: {error}") from None

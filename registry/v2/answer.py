@@ -1,0 +1,96 @@
+"""Requests and answers of /v2/, as thin as ASGI allows: these paths are the hot ones."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from functools import cached_property
+from urllib.parse import parse_qsl
+
+from starlette.types import Receive, Scope, Send
+
+from ...core.oci.errors import QueryInvalid, SizeInvalid
+from ...core.uploads import BodyBroken
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Status, headers and a body: bytes, a stream whose length stands in the headers, or a file's path."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | AsyncGenerator[bytes, None] = b""
+    path: str | None = None
+
+    async def send(self, send: Send, head: bool = False) -> None:
+        """Write it out; HEAD gets the head alone."""
+        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()]
+        measured = isinstance(self.body, bytes) and self.path is None and self.status not in (204, 304)
+        if measured and "content-length" not in {name.lower() for name in self.headers}:
+            headers.append((b"content-length", str(len(self.body)).encode()))  # type: ignore[arg-type]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        if head:
+            await send({"type": "http.response.body", "body": b""})
+        elif self.path is not None:
+            await send({"type": "http.response.pathsend", "path": self.path})
+        elif isinstance(self.body, bytes):
+            await send({"type": "http.response.body", "body": self.body})
+        else:
+            async with aclosing(self.body):
+                async for piece in self.body:
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+
+
+class Request:
+    """One request of /v2/: its headers by lower-case name (the first value), its query, its body."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.scope = scope
+        self.method: str = scope["method"]
+        self._receive = receive
+
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        """Header values; where a header comes more than once its values are joined by commas (RFC 9110 section 5.3)."""
+        found: dict[str, str] = {}
+        for name, value in self.scope["headers"]:
+            key, text = name.decode("latin-1"), value.decode("latin-1")
+            found[key] = f"{found[key]},{text}" if key in found else text
+        return found
+
+    @cached_property
+    def query(self) -> dict[str, list[str]]:
+        """Query parameters; unknown ones are for nobody."""
+        found: dict[str, list[str]] = {}
+        text = self.scope.get("query_string", b"").decode("latin-1")
+        for name, value in parse_qsl(text, keep_blank_values=True, max_num_fields=1000):
+            found.setdefault(name, []).append(value)
+        return found
+
+    def one(self, name: str) -> str | None:
+        """The one value of a query parameter, or None; QueryInvalid where two differ."""
+        values = set(self.query.get(name, ()))
+        if len(values) > 1:
+            raise QueryInvalid(f"{name} is given twice, with different values")
+        return next(iter(values), None)
+
+    @property
+    def length(self) -> int | None:
+        """Content-Length in bytes; None with chunked coding."""
+        text = self.headers.get("content-length")
+        if text is None:
+            return None if "transfer-encoding" in self.headers else 0
+        if not text.isdecimal() or len(text) > 18:
+            raise SizeInvalid("Content-Length is not a length")
+        return int(text)
+
+    async def body(self) -> AsyncIterator[bytes]:
+        """The body in pieces as they come. BodyBroken where the client leaves first."""
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise BodyBroken
+            if piece := message.get("body", b""):
+                yield piece
+            if not message.get("more_body", False):
+                return

@@ -1,0 +1,90 @@
+"""Manifests: GET and HEAD (end-3), PUT (end-7, end-7b), DELETE (end-9)."""
+
+from urllib.parse import quote
+
+from ...core.local import LocalRepository
+from ...core.oci.digest import Digest
+from ...core.oci.errors import DigestInvalid, EncodingUnsupported, ManifestTooLarge, ManifestUnknown
+from ...core.oci.names import check_tag, is_tag
+from ...core.oci.repository import Stored
+from ...core.uploads import Body
+from .answer import Answer, Request
+from .conditional import not_modified, precondition
+
+
+def reference_of(text: str) -> str:
+    """A tag or digest to look for. ManifestUnknown where it can be no tag, DigestInvalid where it is a bad digest."""
+    if ":" in text:
+        return Digest.parse(text)
+    if not is_tag(text):
+        raise ManifestUnknown("no manifest can have this tag: it breaks the grammar of tags")
+    return text
+
+
+async def head(request: Request, repository: LocalRepository, reference: str) -> Answer:
+    """end-3: what a tag or digest names."""
+    stored = await repository.stat_manifest(reference)
+    if not_modified(request, stored.digest):
+        return Answer(304, _headers(stored))
+    return Answer(200, _headers(stored) | {"content-length": str(stored.size)})
+
+
+async def get(request: Request, repository: LocalRepository, reference: str) -> Answer:
+    """end-3: the bytes as pushed, whatever Accept says."""
+    if "if-none-match" in request.headers:
+        stored = await repository.stat_manifest(reference)
+        if not_modified(request, stored.digest):
+            return Answer(304, _headers(stored))
+    stored, raw = await repository.get_manifest(reference)
+    return Answer(200, _headers(stored), raw)
+
+
+async def put(request: Request, repository: LocalRepository, name: str, reference: str, limit: int) -> Answer:
+    """end-7, and end-7b: by digest with any number of `?tag=`. All tags move, or none."""
+    digest = Digest.parse(reference) if ":" in reference else None
+    tags = [check_tag(tag) for tag in request.query.get("tag", [])]
+    if digest is None:
+        tags = [check_tag(reference), *tags]
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise EncodingUnsupported("send manifests as they are, without Content-Encoding")
+    expected = precondition(request)
+    raw = await _read(request, limit)
+    found = Digest.of(raw, digest.algorithm if digest else "sha256")
+    if digest is not None and digest != found:
+        raise DigestInvalid("the manifest does not have the digest it is put under", {"given": digest, "found": found})
+    manifest = await repository.push_manifest(raw, request.headers.get("content-type"), found, tags, expected)
+    headers = {"location": f"/v2/{name}/manifests/{found}", "docker-content-digest": found}
+    if manifest.subject is not None:
+        headers["oci-subject"] = manifest.subject.digest
+    if "tag" in request.query:
+        headers["oci-tag"] = ", ".join(quote(tag) for tag in dict.fromkeys(tags))
+    return Answer(201, headers)
+
+
+async def delete(repository: LocalRepository, reference: str) -> Answer:
+    """end-9: a tag alone, or a manifest with all its tags."""
+    if ":" in reference:
+        await repository.delete_manifest(Digest.parse(reference))
+    else:
+        await repository.delete_tag(reference_of(reference))
+    return Answer(202)
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    length = request.length
+    too_large = ManifestTooLarge(f"a manifest may have at most {limit} bytes here", {"limit": limit})
+    if length is not None and length > limit:
+        raise too_large
+    content = await Body(request.body(), length, None).read(limit)
+    if content is None:
+        raise too_large
+    return content
+
+
+def _headers(stored: Stored) -> dict[str, str]:
+    return {
+        "content-type": stored.media_type,
+        "docker-content-digest": stored.digest,
+        "etag": f'"{stored.digest}"',
+        "x-content-type-options": "nosniff",
+    }
