@@ -22,9 +22,9 @@ class Counts:
 
 
 # What the pinned suite (.ci/tools.sh) counts when nothing fails. A smaller number would mean checks that did not run.
-DEV = Counts(passed=1028, failed=0, skipped=0, disabled=0)
+DEV = Counts(passed=1032, failed=0, skipped=0, disabled=0)
 # Upload cancel, once for each digest algorithm, is not part of the released spec: the suite disables it.
-STABLE = Counts(passed=858, failed=0, skipped=0, disabled=2)
+STABLE = Counts(passed=860, failed=0, skipped=0, disabled=2)
 
 
 def conformance(client: Client, server: Server, results: Path, **settings: str) -> Counts:
