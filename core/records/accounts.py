@@ -43,6 +43,8 @@ HAS_ADMIN = "SELECT EXISTS (SELECT FROM account WHERE admin)"
 
 ONE_BY_ONE = "SELECT pg_advisory_xact_lock(hashtextextended('dataforge-registry first administrator', 0))"
 
+HOT = (FIND,)
+
 
 class AccountError(Exception):
     """An account that exists, does not exist, or has a name that cannot be; the message says which."""

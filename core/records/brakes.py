@@ -26,6 +26,8 @@ BLOCK = "UPDATE login_failure SET blocked_until = now() + make_interval(secs => 
 
 FORGIVE = "DELETE FROM login_failure WHERE subject = ANY($1::text[])"
 
+HOT = (WAITING,)
+
 QUIET = 15 * 60.0
 """Seconds without a failure after which the next one counts as the first."""
 FIRST_WAIT = 15
