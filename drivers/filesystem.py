@@ -40,13 +40,7 @@ class FilesystemDriver:
 
     async def open(self, key: str, start: int = 0, stop: int | None = None) -> Reading:
         """See Driver.open. Up to 256 KiB cost one hop."""
-        reading = Reading(self._threads, self._tree, check_key(key), start, stop)
-        try:
-            await self._threads.run(reading.start)
-        except BaseException:
-            reading.close()
-            raise
-        return reading
+        return await self._reading(check_key(key), start, stop)
 
     async def stat(self, key: str) -> Stat:
         """See Driver.stat."""
@@ -97,12 +91,15 @@ class FilesystemDriver:
 
     async def read(self, staging: Staging) -> Reading:
         """See Driver.read."""
-        reading = Reading(self._threads, self._tree, staging_key(staging), 0, staging.size)
         try:
-            await self._threads.run(reading.start)
-        except NotFound as error:
+            reading = await self._reading(staging_key(staging), 0, staging.size)
+        except NotFound:
             if staging.size:
-                raise StagingLost(f"staging {staging.id} is gone, {staging.size} bytes were staged") from error
+                raise StagingLost(f"staging {staging.id} is gone ({staging.size} bytes were staged)") from None
+            return Reading(self._threads, self._tree, staging_key(staging), 0, 0)
+        if reading.stop < staging.size:
+            reading.close()
+            raise StagingLost(f"staging {staging.id} holds {reading.stop} bytes, {staging.size} were staged")
         return reading
 
     async def abort(self, staging: Staging) -> None:
@@ -117,6 +114,7 @@ class FilesystemDriver:
 
     async def url(self, key: str, seconds: int) -> str | None:
         """None: files have no address."""
+        check_key(key)
         return None
 
     async def path(self, key: str) -> str | None:
@@ -131,6 +129,15 @@ class FilesystemDriver:
     async def close(self) -> None:
         """See Driver.close."""
         await self._threads.close()
+
+    async def _reading(self, key: str, start: int, stop: int | None) -> Reading:
+        reading = Reading(self._threads, self._tree, key, start, stop)
+        try:
+            await self._threads.run(reading.start)
+        except BaseException:
+            reading.close()
+            raise
+        return reading
 
 
 def staging_key(staging: Staging) -> str:

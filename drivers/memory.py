@@ -97,10 +97,12 @@ class MemoryDriver:
 
     async def url(self, key: str, seconds: int) -> str | None:
         """None: memory has no address."""
+        check_key(key)
         return None
 
     async def path(self, key: str) -> str | None:
         """None: memory has no files."""
+        check_key(key)
         return None
 
     async def check(self) -> None:

@@ -21,7 +21,10 @@ class Reading(AsyncGenerator[bytes, None]):
 
     def __init__(self, threads: Threads, tree: Tree, key: str, start: int, stop: int | None) -> None:
         self._threads, self._tree, self._key = threads, tree, key
-        self._offset, self._stop = max(start, 0), stop
+        self._offset = max(start, 0)
+        self._wanted = stop
+        self.stop = 0
+        """Where the reading ends, once it has started: at the stop asked for, or at the key's end before that."""
         self._descriptor = -1
         self._first = b""
         self._running = False
@@ -31,8 +34,8 @@ class Reading(AsyncGenerator[bytes, None]):
         try:
             self._descriptor = self._tree.open(self._key, os.O_RDONLY)
             size = os.fstat(self._descriptor).st_size
-            self._stop = size if self._stop is None else min(self._stop, size)
-            if self._offset < self._stop:
+            self.stop = size if self._wanted is None else min(self._wanted, size)
+            if self._offset < self.stop:
                 self._first = self._read(FIRST)
             else:
                 self.close()
@@ -43,7 +46,7 @@ class Reading(AsyncGenerator[bytes, None]):
 
     def close(self) -> None:
         """Give the descriptor back."""
-        self._first, self._stop = b"", 0
+        self._first = b""
         if self._descriptor >= 0:
             descriptor, self._descriptor = self._descriptor, -1
             os.close(descriptor)
@@ -88,12 +91,11 @@ class Reading(AsyncGenerator[bytes, None]):
 
     def _read(self, most: int) -> bytes:
         """The next bytes, at most that many; the last of them close the file."""
-        assert self._stop is not None
-        piece = os.pread(self._descriptor, min(most, self._stop - self._offset), self._offset)
+        piece = os.pread(self._descriptor, min(most, self.stop - self._offset), self._offset)
         if not piece:
-            raise Unavailable(f"{self._tree.path(self._key)} ended at {self._offset}, {self._stop} were there")
+            raise Unavailable(f"{self._tree.path(self._key)} ended at {self._offset}, {self.stop} were there")
         self._offset += len(piece)
-        if self._offset >= self._stop:
+        if self._offset >= self.stop:
             descriptor, self._descriptor = self._descriptor, -1
             os.close(descriptor)
         return piece

@@ -1,9 +1,9 @@
 """Blocking calls on threads of the driver's own, in as few hops as the work allows.
 
 Why not aiofiles, which hops once per call: a small durable put is some twenty file calls, and one hop for all of them
-makes it 1.5 to 2 times as fast, a 64 KiB read 1.6 times, a 64 MiB append with its hash 1.1 to 1.3 times (bench/drivers.py,
-2 cores, ext4). And when a task is cancelled, its thread goes on: a descriptor closed meanwhile may be given to another
-file, which that thread would then write to. So here a cancelled task waits for its thread before it goes.
+makes it 1.5 to 2 times as fast, a 64 KiB read 1.6 times, a 64 MiB append with its hash 1.1 to 1.3 times
+(bench/drivers.py, 2 cores, ext4). And when a task is cancelled, its thread goes on: a descriptor closed meanwhile may
+be given to another file, which that thread would then write to. So here a cancelled task waits for its thread.
 """
 
 import asyncio

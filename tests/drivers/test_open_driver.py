@@ -1,0 +1,57 @@
+"""A configuration names its driver; a mistake in it is one line that says what to write."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dataforge_registry.drivers import open_driver
+from dataforge_registry.drivers.base import Unavailable
+from dataforge_registry.drivers.filesystem import FilesystemDriver
+from dataforge_registry.drivers.memory import MemoryDriver
+
+from .bodies import body, read
+
+
+@pytest.mark.asyncio
+async def test_the_named_driver_is_made(tmp_path: Path) -> None:
+    root = tmp_path / "not" / "there" / "yet"
+    driver = open_driver("filesystem", {"rootdirectory": str(root), "maxthreads": 2})
+    assert isinstance(driver, FilesystemDriver)
+    await driver.put("a/b", body(b"bytes"))
+    assert (root / "a" / "b").read_bytes() == b"bytes"
+    await driver.close()
+    for kind in ("memory", "inmemory"):
+        memory = open_driver(kind, {})
+        assert isinstance(memory, MemoryDriver)
+        await memory.put("a/b", body(b"bytes"))
+        assert await read(memory, "a/b") == b"bytes"
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "message"),
+    [
+        ("s3", {}, r"'s3' is not built yet; built are: filesystem, inmemory, memory"),
+        ("azure", {}, "'azure' is not built yet"),
+        ("gcs", {}, "'gcs' is not built yet"),
+        ("floppy", {}, r"unknown storage driver 'floppy'; built are: filesystem"),
+        ("filesystem", {}, "storage.filesystem.rootdirectory must be the path of a folder, not None"),
+        ("filesystem", {"rootdirectory": ""}, "rootdirectory must be"),
+        ("filesystem", {"rootdirectory": 7}, "rootdirectory must be"),
+        ("filesystem", {"rootdirectory": "a\0b"}, "rootdirectory must be"),
+        ("filesystem", {"rootdirectory": "x", "rootdir": "y"}, r"no parameter 'rootdir' \(known: rootdirectory, maxth"),
+        ("filesystem", {"rootdirectory": "x", "maxthreads": 0}, "maxthreads must be"),
+        ("filesystem", {"rootdirectory": "x", "maxthreads": True}, "maxthreads must be"),
+        ("inmemory", {"size": 3}, r"storage.memory has no parameter 'size' \(known: none\)"),
+    ],
+)
+def test_a_mistake_is_named(kind: str, parameters: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        open_driver(kind, parameters)
+
+
+def test_a_root_that_is_a_file_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for root in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(Unavailable, match=f"^cannot use {root} as storage root: [A-Z][a-z ]+$"):
+            open_driver("filesystem", {"rootdirectory": str(root)})
