@@ -90,7 +90,7 @@ class Databases:
     async def create(self, template: str | None = None) -> str:
         """The name of a new database: a copy of `template`, by default of the one with today's schema."""
         name = f"dfr_test_{os.getpid()}_{next(self._numbers)}"
-        await self._execute(f"CREATE DATABASE {name} TEMPLATE {template or self.template}")
+        await self._execute(f"CREATE DATABASE {name} TEMPLATE {template or self.template} STRATEGY file_copy")
         return name
 
     async def drop(self, name: str) -> None:

@@ -123,8 +123,10 @@ async def migrate(db: Database, schema: Schema | None = None) -> list[Migration]
     async with db.direct() as guard, guard.transaction(isolation="read_committed"):
         await guard.execute(LOCK_LIMITS)
         await guard.execute(LOCK)
-        pending = await _pending(guard, schema)
-        async with db.direct() as conn:
+        async with (
+            db.direct() as conn
+        ):  # the guard itself reads nothing: a snapshot of its would block the index builds
+            pending = await _pending(conn, schema)
             try:
                 if len(pending) == len(schema.migrations):
                     await _load(conn, schema)
