@@ -98,6 +98,7 @@ class Http(Section, frozen=True):
     stall: Duration = Duration(60)
     min_rate: Size = Size(1024)
     min_rate_after: Duration = Duration(30)
+    linger: Duration = Duration(30)
     keep_alive: Duration = Duration(75)
     drain: Duration = Duration(25)
     drain_delay: Duration = Duration(0)

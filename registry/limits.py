@@ -1,9 +1,13 @@
 """Request bodies that do not come, and those nobody reads.
 
 A body that stalls for `http.stall` seconds, or comes slower than `http.min_rate` once it was waited for longer than
-`http.min_rate_after`, ends: the application is told that the client left, the client gets 408. An answer sent before
-the body was read waits for a small rest of it (REST_BYTES, REST_SECONDS): clients built on http.client look for the
-answer only after they have sent everything, and the connection stays usable.
+`http.min_rate_after`, ends: the application is told that the client left, the client gets 408.
+
+An answer given before the body was read must reach clients that look for it only after they have sent everything (all
+that are built on http.client), and closing a socket with unread bytes destroys what was sent on it. So a small rest
+(SMALL) is read before the answer, and the connection stays usable; a larger one behind the answer, until the client
+stops sending for REST_SECONDS or `http.linger` is over. An engine that cannot answer while a body comes in (it does not
+offer EARLY_ANSWER) answers after it.
 """
 
 import asyncio
@@ -13,10 +17,12 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .config import Http
+from .engines.inflight import EARLY_ANSWER
 from .middleware import answer, header
 
-REST_BYTES = 1 << 20
 REST_SECONDS = 2.0
+SMALL = 1 << 20, REST_SECONDS
+UNBOUNDED = 1 << 62
 DISCONNECT: Message = {"type": "http.disconnect"}
 
 
@@ -31,13 +37,17 @@ class Limits:
             await self._app(scope, receive, send)
             return
         body = _Body(self._http, scope["headers"], receive)
-        started = False
+        started, early = False, EARLY_ANSWER in scope.get("extensions", {})
 
         async def limited_send(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                await body.drop_rest()
+                await body.drop(*(SMALL if early else (UNBOUNDED, self._http.linger)))
+            elif message["type"] == "http.response.body" and not message.get("more_body") and body.unread:
+                await send(dict(message) | {"more_body": True})
+                await body.drop(UNBOUNDED, self._http.linger)
+                message = {"type": "http.response.body", "body": b""}
             await send(message)
 
         try:
@@ -89,14 +99,20 @@ class _Body:
         self._over = self.cut = True
         return DISCONNECT
 
-    async def drop_rest(self) -> None:
-        """Read and drop what is left if it is little; a client that waits for 100 Continue sends nothing."""
-        limit = self._received + REST_BYTES
-        if self._over or self._held_back or (self._length is not None and self._length > limit):
+    @property
+    def unread(self) -> bool:
+        """Whether the client is still sending; one that waits for 100 Continue is not."""
+        return not self._over and not self._held_back
+
+    async def drop(self, most: int, seconds: float) -> None:
+        """Read and drop the rest if it is at most so many bytes, for so long, while it comes."""
+        limit = self._received + most
+        if self._length is not None and self._length > limit:
             return
         try:
-            async with asyncio.timeout(REST_SECONDS):
-                while not self._over and self._received <= limit:
-                    self._count(await self._receive())
+            async with asyncio.timeout(seconds):
+                while self.unread and self._received <= limit:
+                    async with asyncio.timeout(REST_SECONDS):
+                        self._count(await self._receive())
         except TimeoutError:
             pass

@@ -8,6 +8,7 @@ closing                      up to LINGER_SECONDS and LINGER_BYTES are read and 
 """
 
 import asyncio
+from socket import IPPROTO_TCP, TCP_NODELAY
 from ssl import SSLError
 from typing import Any
 
@@ -48,6 +49,7 @@ class Connection:
         """Serve until the client leaves, is cut, or the server retires the connection."""
         sock = self._writer.get_extra_info("socket")
         try:
+            sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
             client, server = (parse_socket_addr(sock.family, name()) for name in (sock.getpeername, sock.getsockname))
             tasks = AppTasks(self._loop)
             async with tasks:

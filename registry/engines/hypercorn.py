@@ -15,7 +15,7 @@ from hypercorn.config import Config as Settings
 
 from ..config import Http
 from .connection import LINGER_SECONDS, READ_BYTES, Connection
-from .inflight import InFlight
+from .inflight import EARLY_ANSWER, InFlight
 from .lifespan import lifespan
 
 
@@ -37,7 +37,7 @@ async def serve(app: Any, http: Http, sock: socket.socket, ready: Callable[[], N
     config, context, connections = settings(http), WorkerContext(None), dict[asyncio.Task[Any], Connection]()
     tls = config.create_ssl_context()
     async with lifespan(app) as state:
-        in_flight = InFlight(app, state)
+        in_flight = InFlight(app, state, EARLY_ANSWER)
         wrapped = ASGIWrapper(in_flight)
 
         async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -3,15 +3,19 @@
 import asyncio
 from typing import Any
 
+EARLY_ANSWER = "dataforge.early_answer"
+"""ASGI extension: an answer may be sent whole while the request's body is still coming in, and more of it be read."""
 NOT_READY = b'{"status":"unhealthy","draining":true}'
 
 
 class InFlight:
-    """Wraps the whole application. `draining` makes `/health/ready` answer 503; `state` is the lifespan's state."""
+    """Wraps the whole application. `draining` makes `/health/ready` answer 503; `state` is the lifespan's
+    state, `extensions` what the engine offers."""
 
-    def __init__(self, app: Any, state: dict[str, Any]) -> None:
+    def __init__(self, app: Any, state: dict[str, Any], *extensions: str) -> None:
         self._app = app
         self._state = state
+        self._extensions: dict[str, Any] = {name: {} for name in extensions}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -21,6 +25,7 @@ class InFlight:
         if scope["type"] != "http":
             raise ValueError(f"not served: {scope['type']}")
         scope["state"] = self._state.copy()
+        scope["extensions"] = {**scope.get("extensions", {}), **self._extensions}
         if self.draining and scope["path"] == "/health/ready":
             headers = [(b"content-type", b"application/json"), (b"content-length", str(len(NOT_READY)).encode())]
             await send({"type": "http.response.start", "status": 503, "headers": headers})
