@@ -27,9 +27,3 @@ async def driver(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     await made.check()
     yield made
     await made.close()
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> FilesystemDriver:
-    """A filesystem driver over tmp_path/store."""
-    return FilesystemDriver(str(tmp_path / "store"))
