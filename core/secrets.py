@@ -24,7 +24,7 @@ class SecretKeyError(Exception):
     """The master secret is missing or cannot be used; one line that says what to do."""
 
 
-class SealBroken(Exception):
+class SealBroken(SecretKeyError):
     """The sealed value was altered, belongs to another row, or its master secret is not among ours."""
 
 

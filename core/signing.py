@@ -40,8 +40,6 @@ LONGEST = 3600
 MAX_TOKEN = 8 << 10
 REFRESH = 60.0
 """Seconds after which a process reads the keys anew."""
-KEY_LIFE = 30 * 86400.0
-"""Seconds a key signs before the next one takes over."""
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,1024}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}")
 _KID = re.compile(r"[A-Za-z0-9_-]{43}")
 _REJECTED = "the token is expired or was not made here; ask for a new one"
@@ -87,7 +85,7 @@ class KeyRing:
         self._public: dict[str, Any] = {}
         self._jwks: list[dict[str, Any]] = []
         self._signer: tuple[str, EllipticCurvePrivateKey] | None = None
-        self._loaded = self._age = 0.0
+        self._loaded = 0.0
         self._lock = asyncio.Lock()
 
     async def start(self) -> None:
@@ -128,8 +126,6 @@ class KeyRing:
     async def sign(self, principal: Principal, lifetime: float) -> tuple[str, int]:
         """A token of this principal and its time of issue; `lifetime` in seconds is cut at an hour."""
         await self._fresh()
-        if self._age > KEY_LIFE:
-            await self.rotate(older_than=KEY_LIFE)
         assert self._signer is not None, "start() was not called"
         kid, private = self._signer
         now = int(time.time())
@@ -203,7 +199,6 @@ class KeyRing:
             private = load_der_private_key(self._vault.open(_place(active.kid), active.private_key), None)
             assert isinstance(private, EllipticCurvePrivateKey)
             self._signer = active.kid, private
-        self._age = active.age
         self._jwks = [json.loads(row.public_key) for row in rows]
         self._public = {jwk["kid"]: jwt.PyJWK(jwk).key for jwk in self._jwks}
         self._loaded = started

@@ -5,6 +5,7 @@ by core/access.py.
 """
 
 import hashlib
+import re
 import time
 from collections.abc import Iterable
 
@@ -22,6 +23,7 @@ from .origin import neighbourhood, public_url
 
 TOKEN_PATH = "/service/token"
 _REMEMBERED = 10_000
+_SCOPE = re.compile(r"[!#-\[\]-~]+")  # RFC 6749 section 3.3
 _CAUSES: dict[type, str] = {TokenInvalid: "invalid_token", ScopeInsufficient: "insufficient_scope"}
 
 
@@ -76,12 +78,13 @@ class Door:
     def challenge(self, scope: Scope, scopes: Iterable[str] = (), cause: RegistryError | None = None) -> str:
         """The WWW-Authenticate of a 401 (RFC 6750, section 3): where to get a token, and for what.
 
-        `scopes` are those the request needs, both repositories' for a mount; `cause` is the error being answered.
+        `scopes` are those the request needs, both repositories' for a mount, left out where a quoted string cannot hold
+        them; `cause` is the error being answered.
         """
         parts = {
             "realm": public_url(scope, self._external_url) + TOKEN_PATH,
             "service": self._service,
-            "scope": " ".join(scopes),
+            "scope": " ".join(filter(_SCOPE.fullmatch, scopes)),
             "error": _CAUSES.get(type(cause)),
         }
         return "Bearer " + ",".join(f'{name}="{value}"' for name, value in parts.items() if value)

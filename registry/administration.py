@@ -12,7 +12,7 @@ from ..core.records.accounts import AccountError
 from ..core.records.database import Connection, Database
 from ..core.records.projects import ProjectError
 from ..core.records.schema import check_schema
-from ..core.secrets import SealBroken, SecretKeyError, Vault
+from ..core.secrets import SecretKeyError, Vault
 from ..core.signing import KeyRing
 from .backends import open_database
 from .config import Config
@@ -68,5 +68,5 @@ def _with_database(settings: Config, work: Callable[[Database, Config], Awaitabl
     try:
         with provisioned(settings) as complete:
             return asyncio.run(connected(complete))
-    except (AccountError, ProjectError, SealBroken, SecretKeyError) as error:
+    except (AccountError, ProjectError, SecretKeyError) as error:
         raise CommandError(str(error)) from None

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from ..core.access import ANONYMOUS, Action, Principal, Rights, permits
-from ..core.oci.errors import MethodNotAllowed, QueryInvalid, Unauthorized
+from ..core.oci.errors import MethodNotAllowed, NameUnknown, QueryInvalid, Unauthorized
 from ..core.oci.names import project_of
 from ..core.records import accounts, audit, refresh_tokens
 from ..core.records.database import Database
@@ -47,13 +47,17 @@ class TokenService:
         self._database, self._settings = database, settings
         self._external_url, self._form_limit = external_url, form_limit
         self._sign_in, self._keys = sign_in, keys
+        self._methods: dict[str, dict[str, _Respond]] = {
+            TOKEN_PATH: {"GET": self._get, "POST": self._post},
+            JWKS_PATH: {"GET": self._jwks},
+        }
         self._lifetime = int(min(max(settings.expiry, SHORTEST), LONGEST))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; MethodNotAllowed for others than these."""
-        methods: dict[str, _Respond] = {"GET": self._get, "POST": self._post}
-        if scope["path"].removeprefix(scope.get("root_path", "")) == JWKS_PATH:
-            methods = {"GET": self._jwks}
+        """Answer one request; NameUnknown for other paths, MethodNotAllowed for other methods."""
+        methods = self._methods.get(scope["path"])
+        if methods is None:
+            raise NameUnknown("nothing is served here")
         if scope["method"] not in methods:
             allowed = ", ".join(methods)
             raise MethodNotAllowed(f"only {allowed} is served here", headers={"Allow": allowed})
