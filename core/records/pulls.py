@@ -92,6 +92,7 @@ class PullLog:
         self._dropped = 0
         self._failing = False
         self._flushing = asyncio.Lock()
+        self._current: asyncio.Task[None] | None = None
 
     def record(self, pull: Pull) -> None:
         """Take a pull that happens now."""
@@ -101,10 +102,12 @@ class PullLog:
             self._dropped += 1
 
     async def run(self) -> None:
-        """Flush until cancelled."""
+        """Flush until cancelled. A flush under way is not cut off, lest nobody knows what of it was written: `close`
+        waits for it."""
         while True:
             await asyncio.sleep(self._interval)
-            await self.flush()
+            self._current = asyncio.create_task(self.flush())
+            await asyncio.shield(self._current)
 
     async def close(self) -> None:
         """Flush once more; pulls that cannot be written now are lost, with a line in the log."""
