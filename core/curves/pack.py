@@ -30,11 +30,14 @@ class Previous:
     digest: str
     manifest: Manifest
     config: Config
+    raw: bytes = field(repr=False)
 
     @classmethod
     def parse(cls, manifest: bytes, config: bytes) -> "Previous":
         """From the bytes of both, or CurveError."""
-        return cls(Digest.of(manifest), schema.parse_manifest(manifest, media.CURVE), schema.parse_config(config))
+        return cls(
+            Digest.of(manifest), schema.parse_manifest(manifest, media.CURVE), schema.parse_config(config), manifest
+        )
 
     def layers(self, role: str) -> list[Descriptor]:
         """Its index or value layers, in row order."""
@@ -92,8 +95,7 @@ def pack(frame: Frame, curve: Curve, segment: str, index: IndexLayers, previous:
     contents = [values_id(curve.values.slice(span.start, len(span))) for span in spans]
     config = _config(frame, curve, index, spans, contents, avg)
     if previous and msgspec.structs.replace(previous.config, original=config.original) == config:
-        raw = schema.encode(previous.manifest)
-        return Packed(previous.manifest, raw, previous.digest, previous.config, {}, changed=False)
+        return Packed(previous.manifest, previous.raw, previous.digest, previous.config, {}, changed=False)
     layers, blobs = _index_layers(frame.index, index, previous)
     known = _known_segments(previous)
     folder = slug(frame.name, "frame")

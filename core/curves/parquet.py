@@ -6,6 +6,7 @@ zstd level 3, no Arrow schema, nulls as nulls. Bytes differ between writers; ide
 
 import io
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,14 +22,14 @@ _PAGE_BYTES = 1 << 30
 
 def encode_values(name: str, values: Values) -> bytes:
     """A value segment of shape (rows,) as a Parquet file with the one column `name`."""
-    if values.type == pa.string():
-        return _write(name, values, dictionary=True)
-    return _write(name, values, encoding="BYTE_STREAM_SPLIT")
+    table = pa.table({name: values})
+    return _encode(table, _value_encoding(table.schema.field(0)))
 
 
 def encode_index(index: Index, start: int, stop: int) -> bytes:
     """Rows [start, stop) of an index as a Parquet file with one column named after its kind."""
-    return _write(index.kind, index_array(index.ticks[start:stop], index.arrow_type), encoding="DELTA_BINARY_PACKED")
+    table = pa.table({index.kind: index_array(index.ticks[start:stop], index.arrow_type)})
+    return _encode(table, {index.kind: "DELTA_BINARY_PACKED"})
 
 
 def index_array(ticks: Ticks, kind: pa.DataType) -> Values:
@@ -70,20 +71,32 @@ def decode(data: bytes, rows: int | None = None) -> tuple[str, Values]:
     return table.column_names[0], table.column(0).combine_chunks()
 
 
-def _write(name: str, values: Values, encoding: str | None = None, dictionary: bool = False) -> bytes:
+def encode_table(table: pa.Table) -> bytes:
+    """An index column and a value column as one Parquet file, encoded as layers are."""
+    return _encode(table, {table.column_names[0]: "DELTA_BINARY_PACKED"} | _value_encoding(table.schema.field(1)))
+
+
+def _value_encoding(column: "pa.Field[Any]") -> dict[str, str]:
+    return {} if column.type == pa.string() else {column.name: "BYTE_STREAM_SPLIT"}
+
+
+def _encode(table: pa.Table, encodings: dict[str, str]) -> bytes:
+    """One row group; columns without a named encoding get a dictionary."""
     sink = io.BytesIO()
+    rows = max(table.num_rows, 1)
+    dictionary: Any = [name for name in table.column_names if name not in encodings]  # the stubs know only a bool
     pq.write_table(
-        pa.table({name: values}),
+        table,
         sink,
         version="2.6",
-        row_group_size=max(len(values), 1),
+        row_group_size=rows,
         data_page_version="2.0",
         data_page_size=_PAGE_BYTES,
-        write_batch_size=max(len(values), 1),
+        write_batch_size=rows,
         compression="zstd",
         compression_level=_ZSTD_LEVEL,
         use_dictionary=dictionary,
-        column_encoding={name: encoding} if encoding else None,
+        column_encoding=encodings or None,
         store_schema=False,
         store_decimal_as_integer=True,
     )

@@ -5,10 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from dataforge_registry.core.curves.model import Curve, Frame, Index, Values, Well
 from dataforge_registry.core.curves.pack import Packed, Previous, pack, pack_index
+
+settings.register_profile("no-clock", deadline=None)  # a busy machine is no failure
+settings.load_profile("no-clock")
 
 
 class Maker:
@@ -26,7 +30,7 @@ class Maker:
         return Frame(Well("Well 1"), "run 1", index or self.index(len(values)), (curve,))
 
     def pack(self, frame: Frame, previous: Packed | None = None) -> Packed:
-        parent = Previous(previous.digest, previous.manifest, previous.config) if previous else None
+        parent = Previous(previous.digest, previous.manifest, previous.config, previous.raw) if previous else None
         return pack(frame, frame.curves[0], "gr", pack_index(frame.index, frame.name), parent)
 
     def packed(self, values: Sequence[float] | np.ndarray, previous: Packed | None = None) -> Packed:

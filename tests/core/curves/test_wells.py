@@ -107,7 +107,9 @@ def test_an_edit_of_a_real_well_sends_only_what_changed() -> None:
     unchanged, before, after = 0, 0, 0
     for curve in raw.curves:
         first = pack(raw, curve, "x", index)
-        second = pack(edited, later[curve.mnemonic], "x", index, Previous(first.digest, first.manifest, first.config))
+        second = pack(
+            edited, later[curve.mnemonic], "x", index, Previous(first.digest, first.manifest, first.config, first.raw)
+        )
         table = read(second.raw, (first.blobs | second.blobs).__getitem__)
         assert table.column(1).combine_chunks().equals(later[curve.mnemonic].values)
         unchanged += not second.changed

@@ -1,0 +1,65 @@
+"""Curves on a registry: what a well holds, and depth windows of one curve, reading only the layers they need."""
+
+import asyncio
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from ...core.curves import schema
+from ...core.curves.errors import CurveError
+from ...core.curves.names import Reference
+from ...core.curves.read import WHOLE, Window, assemble, plan
+from ...core.curves.schema import Config, Descriptor, Manifest, parse_config, parse_manifest
+from ...core.oci import media
+from ...core.oci.digest import Digest
+from .remote import RemoteRegistry, RemoteRepository
+
+
+@dataclass(frozen=True)
+class CurveVersion:
+    """A curve as a tag or digest names it."""
+
+    repository: RemoteRepository
+    digest: Digest
+    manifest: Manifest
+
+    async def config(self) -> Config:
+        """Its header: units, statistics, how values print."""
+        if self.manifest.config is None:
+            raise CurveError(f"{self.repository.name} has no config: it is no curve")
+        return parse_config(await self.repository.read_blob(self.manifest.config.digest))
+
+    async def read(self, window: Window = WHOLE) -> pa.Table:
+        """The rows of a window: index column (exact decimals or UTC times) and values. Layers are fetched together."""
+        wanted = plan(self.manifest, window)
+        blobs = await asyncio.gather(*(self.repository.read_blob(digest) for digest in wanted.digests))
+        return assemble(wanted, dict(zip(wanted.digests, blobs, strict=True)))
+
+
+async def open_curve(registry: RemoteRegistry, reference: Reference) -> CurveVersion:
+    """The curve that a REF names; CurveError if it names a well or frame, ManifestUnknown if nothing."""
+    if len(reference.segments) != 4:
+        raise CurveError(f"{reference.repository} is no curve: name one, PROJECT/WELL/FRAME/CURVE")
+    repository = registry.repository(reference.repository)
+    stored, raw = await repository.get_manifest(reference.target)
+    return CurveVersion(repository, stored.digest, parse_manifest(raw, media.CURVE))
+
+
+async def list_curves(registry: RemoteRegistry, reference: Reference) -> list[Descriptor]:
+    """The curves of a well, or of one of its frames, as its index lists them; annotations say what each is."""
+    target = reference.target if len(reference.segments) == 2 else "latest"
+    _, raw = await registry.repository(reference.well).get_manifest(target)
+    index = parse_manifest(raw, media.WELL)
+    frame = f"{reference.segments[2]}/" if len(reference.segments) > 2 else ""
+    return [line for line in index.manifests if line.annotations.get(schema.REPOSITORY, "").startswith(frame)]
+
+
+async def list_wells(registry: RemoteRegistry, project: str = "") -> dict[str, int]:
+    """Wells that the caller may pull, `project/well` -> how many repositories of curves lie below each."""
+    wells: dict[str, int] = {}
+    for name in await registry.catalog():
+        segments = name.split("/")
+        if len(segments) >= 2 and project in ("", segments[0]):
+            well = "/".join(segments[:2])
+            wells[well] = wells.get(well, 0) + (len(segments) == 4)
+    return wells

@@ -1,0 +1,189 @@
+"""A repository on a registry: the Repository protocol and pushing, over HTTP. Works with any OCI registry."""
+
+import hashlib
+from collections.abc import AsyncGenerator
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+from ...core.curves.errors import ContentMismatch
+from ...core.oci import media
+from ...core.oci.digest import Digest
+from ...core.oci.errors import BlobUnknown, ManifestUnknown, NameUnknown
+from ...core.oci.repository import Blob, Stored
+from .credentials import Credentials
+from .transport import Answer, Transport
+
+_ACCEPT = ", ".join(sorted(media.MANIFESTS))
+_PAGE = 1000
+
+
+class RemoteRegistry:
+    """The registry at `base` (`http://HOST:PORT`). An async context; RegistryErrors carry one line for people."""
+
+    def __init__(self, base: str, credentials: Credentials | None = None) -> None:
+        self.transport = Transport(base, credentials)
+
+    async def __aenter__(self) -> Self:
+        await self.transport.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.transport.__aexit__(kind, error, trace)
+
+    def repository(self, name: str) -> "RemoteRepository":
+        """A repository of it, whether it exists yet or not."""
+        return RemoteRepository(self.transport, name)
+
+    async def catalog(self) -> list[str]:
+        """All repositories the caller may pull, in the registry's order."""
+        return await _pages(self.transport, "/v2/_catalog", "repositories", "")
+
+
+class RemoteRepository:
+    """One repository. Every download is checked against its digest (ContentMismatch)."""
+
+    def __init__(self, transport: Transport, name: str) -> None:
+        self._transport = transport
+        self.name = name
+
+    async def stat_blob(self, digest: Digest) -> Blob:
+        """end-2 HEAD: the blob, or BlobUnknown."""
+        answer = await self._request("HEAD", f"blobs/{digest}", expect=(200, 404))
+        if answer.status == 404:
+            raise BlobUnknown(f"{self.name} has no blob {digest}")
+        return Blob(digest, int(answer.headers.get("Content-Length", "0")))
+
+    async def open_blob(self, digest: Digest, start: int = 0, stop: int | None = None) -> AsyncGenerator[bytes, None]:
+        """end-2: bytes [start, stop) of a blob; BlobUnknown is raised before the first. A whole blob is checked."""
+        if start == 0 and stop is None:
+            body = await self.read_blob(digest)
+        else:
+            span = f"bytes={start}-{'' if stop is None else stop - 1}"
+            answer = await self._request("GET", f"blobs/{digest}", headers={"Range": span}, expect=(200, 206))
+            body = answer.body if answer.status == 206 else answer.body[start:stop]
+
+        async def pieces() -> AsyncGenerator[bytes, None]:
+            yield body
+
+        return pieces()
+
+    async def read_blob(self, digest: str) -> bytes:
+        """end-2: a whole blob, checked. BlobUnknown, ContentMismatch."""
+        expected = Digest.parse(digest)
+        answer = await self._request("GET", f"blobs/{expected}")
+        return _checked(expected, answer.body, f"blob {digest} of {self.name}")
+
+    async def push_blob(self, data: bytes, source: str | None = None) -> bool:
+        """end-4b: store bytes; False if they were there already. source: a repository known to hold them (end-11)."""
+        digest = Digest.of(data)
+        if source is not None and source != self.name:
+            answer = await self._request(
+                "POST", "blobs/uploads/", query=[("mount", digest), ("from", source)], expect=(201, 202)
+            )
+            if answer.status == 201:
+                return False
+            await self._close_upload(answer, digest, data)
+            return True
+        try:
+            await self.stat_blob(digest)
+            return False
+        except (BlobUnknown, NameUnknown):
+            answer = await self._request(
+                "POST", "blobs/uploads/", query=[("digest", digest)], data=data, expect=(201, 202)
+            )
+        if answer.status == 202:  # a registry without single-POST uploads opened a session instead
+            await self._close_upload(answer, digest, data)
+        return True
+
+    async def _close_upload(self, opened: Answer, digest: Digest, data: bytes) -> None:
+        """end-6: the whole blob in the closing PUT."""
+        await self._transport.request(
+            "PUT",
+            opened.headers["Location"],
+            self.name,
+            query=[("digest", digest)],
+            headers={"Content-Type": media.OCTET_STREAM},
+            data=data,
+            expect=(201,),
+        )
+
+    async def stat_manifest(self, reference: str) -> Stored:
+        """end-3 HEAD: what a tag or digest names; ManifestUnknown, NameUnknown."""
+        answer = await self._request("HEAD", f"manifests/{reference}", headers={"Accept": _ACCEPT}, expect=(200, 404))
+        if answer.status == 404:
+            raise ManifestUnknown(f"{self.name} has no {reference}")
+        digest = Digest.parse(answer.headers.get("Docker-Content-Digest", ""))
+        return Stored(digest, answer.headers.get("Content-Type", ""), int(answer.headers.get("Content-Length", "0")))
+
+    async def get_manifest(self, reference: str) -> tuple[Stored, bytes]:
+        """end-3: the manifest and its bytes, checked; ManifestUnknown, NameUnknown, ContentMismatch."""
+        answer = await self._request("GET", f"manifests/{reference}", headers={"Accept": _ACCEPT})
+        named = reference if ":" in reference else answer.headers.get("Docker-Content-Digest")
+        digest = Digest.parse(named) if named else Digest.of(answer.body)
+        _checked(digest, answer.body, f"{self.name}:{reference}")
+        return Stored(digest, answer.headers.get("Content-Type", ""), len(answer.body)), answer.body
+
+    async def push_manifest(
+        self, raw: bytes, media_type: str, tags: list[str], expected: str | None = None, fresh: bool = False
+    ) -> Digest:
+        """end-7b: put a manifest under all tags or none.
+
+        expected: the digest the tags must name now (If-Match); fresh: the tags must not exist (If-None-Match: *).
+        PreconditionFailed where that does not hold, BlobUnknown where a layer is missing.
+        """
+        digest = Digest.of(raw)
+        headers = {"Content-Type": media_type}
+        if expected is not None:
+            headers["If-Match"] = f'"{expected}"'
+        if fresh:
+            headers["If-None-Match"] = "*"
+        reference, query = (tags[0], []) if len(tags) == 1 else (digest, [("tag", tag) for tag in tags])
+        await self._request("PUT", f"manifests/{reference}", query=query, headers=headers, data=raw, expect=(201,))
+        return digest
+
+    async def tags(self) -> list[str]:
+        """end-8: all tags; none for a repository that does not exist yet."""
+        try:
+            return await _pages(self._transport, f"/v2/{self.name}/tags/list", "tags", self.name)
+        except (NameUnknown, ManifestUnknown):
+            return []
+
+    async def referrers(self, digest: Digest) -> list[dict[str, object]]:
+        """end-12: descriptors of what refers to a manifest."""
+        return await _pages(self._transport, f"/v2/{self.name}/referrers/{digest}", "manifests", self.name)
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: list[tuple[str, str]] | None = None,
+        headers: dict[str, str] | None = None,
+        data: bytes | None = None,
+        expect: tuple[int, ...] = (200,),
+    ) -> Answer:
+        address = f"/v2/{self.name}/{quote(path, safe='/:')}"
+        return await self._transport.request(
+            method, address, self.name, query=query, headers=headers, data=data, expect=expect
+        )
+
+
+async def _pages(transport: Transport, path: str, key: str, scope: str) -> list[Any]:
+    """All entries of a list that is paged by `Link: <...>; rel="next"` (distribution-spec, "Listing Tags")."""
+    entries: list[Any] = []
+    address: str | None = f"{path}?n={_PAGE}"
+    while address:
+        answer = await transport.request("GET", address, scope)
+        entries += answer.json().get(key) or []
+        link = answer.headers.get("Link", "")
+        address = link[link.index("<") + 1 : link.index(">")] if 'rel="next"' in link else None
+    return entries
+
+
+def _checked(digest: Digest, body: bytes, what: str) -> bytes:
+    if hashlib.new(digest.algorithm, body, usedforsecurity=False).hexdigest() != digest.hex:
+        raise ContentMismatch(f"{what} came with other bytes than its digest names; ask again or check the registry")
+    return body
