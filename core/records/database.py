@@ -43,6 +43,7 @@ LOST: Final = (
     asyncpg.PostgresSystemError,  # class 58: the server's own I/O errors
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,  # a standby, or a server switched to read-only
+    asyncpg.InternalClientError,  # seen: a query sent between a killed server's last words and the end of the stream
 )
 """What makes a statement fail for a reason that passes, whatever the statement is."""
 
@@ -55,8 +56,13 @@ REFUSED: Final = (
 )
 """What connecting can raise."""
 
-AGAIN: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.InvalidCachedStatementError)
-"""What a transaction survives by running again: 40P01, 40001, and a plan that a migration made stale."""
+AGAIN: Final = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.InvalidCachedStatementError,
+    asyncpg.OutdatedSchemaCacheError,
+)
+"""What a transaction survives by running again: 40P01, 40001, and a plan or type that a migration made stale."""
 
 
 class Database:
@@ -95,7 +101,7 @@ class Database:
         try:
             pool = asyncpg.create_pool(
                 url,
-                min_size=1,
+                min_size=0,  # asyncpg logs a traceback for each failure to restore a minimum
                 max_size=size,
                 timeout=patience,
                 command_timeout=statement_timeout + 5,  # for a server that does not answer at all
@@ -216,6 +222,8 @@ async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:
 def _unavailable() -> Iterator[None]:
     try:
         yield
+    except AGAIN:
+        raise
     except LOST as error:
         raise _unavailable_error() from error
     except asyncpg.InterfaceError as error:
