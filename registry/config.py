@@ -89,7 +89,6 @@ class Http(Section, frozen=True):
     tls: Tls = Tls()
     manifest_limit: Size = Size(4 << 20)
     blob_limit: Size | None = None
-    api_limit: Size = Size(1 << 20)
     form_limit: Size = Size(64 << 10)
     uri_limit: Size = Size(15 << 10)
     header_limit: Size = Size(64 << 10)
