@@ -83,14 +83,10 @@ async def home(database: Database) -> Home:
     return Home(database, project, repository)
 
 
-@pytest_asyncio.fixture(params=["memory", "filesystem"], loop_scope="session")
+@pytest_asyncio.fixture(loop_scope="session")
 async def driver(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Driver]:
-    """A store."""
-    driver: Driver = MemoryDriver() if request.param == "memory" else FilesystemDriver(str(tmp_path))
+    """A store in memory, or of the kind that a test's parameter names."""
+    kind = getattr(request, "param", "memory")
+    driver: Driver = FilesystemDriver(str(tmp_path)) if kind == "filesystem" else MemoryDriver()
     yield driver
     await driver.close()
-
-
-async def content_of(driver: Driver, key: str) -> bytes:
-    """All bytes of a key."""
-    return b"".join([piece async for piece in await driver.open(key)])
