@@ -915,7 +915,7 @@ END $$;
 COMMENT ON FUNCTION blob_hide IS 'DELETE of a blob: absent in this repository at once, unless a live manifest uses it';
 
 CREATE FUNCTION adopt_child(p_repository bigint, p_digest text, p_username text, p_lease interval) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE home repository; source artifact; v_id bigint; fresh boolean; l record; v_link bigint;
+DECLARE home repository; source artifact; v_id bigint; fresh boolean; l record; v_child bigint;
 BEGIN
   SELECT * INTO home FROM repository WHERE repository_id = p_repository;
   SELECT a.* INTO source FROM artifact a
@@ -941,10 +941,11 @@ BEGIN
     LEFT JOIN artifact_blob b ON b.digest = f.blob_digest
     LEFT JOIN repository_blob o ON o.repository_id = p_repository AND o.blob_id = b.id
     WHERE f.artifact_id = source.id;
-    INSERT INTO artifact_reference (artifact_id, child_id)
-    SELECT v_id, adopt_child(p_repository, c.digest, p_username, p_lease) FROM artifact_reference f
-    JOIN artifact c ON c.id = f.child_id WHERE f.artifact_id = source.id AND c.deleted_at IS NULL ORDER BY c.digest
-    ON CONFLICT DO NOTHING;
+    FOR l IN SELECT c.digest FROM artifact_reference f JOIN artifact c ON c.id = f.child_id
+             WHERE f.artifact_id = source.id AND c.deleted_at IS NULL ORDER BY c.digest LOOP
+      v_child := adopt_child(p_repository, l.digest, p_username, p_lease);
+      IF v_child IS NOT NULL THEN INSERT INTO artifact_reference (artifact_id, child_id) VALUES (v_id, v_child); END IF;
+    END LOOP;
     INSERT INTO gc_review (kind, target, review_after) VALUES ('artifact', v_id, clock_timestamp() + p_lease);
   END IF;
   RETURN v_id;
@@ -955,11 +956,11 @@ CREATE FUNCTION manifest_put(
   p_repository bigint, p_digest text, p_manifest bytea, p_manifest_media_type text, p_artifact_type text, p_media_type text, p_type text,
   p_annotations jsonb, p_subject text, p_accessory text, p_accessory_of text, p_blobs text[], p_sizes bigint[], p_required boolean[],
   p_children text[], p_child_sizes bigint[], p_tags text[], p_if_match text, p_if_none_match boolean,
-  p_username text, p_address text, p_request text, p_lease interval, OUT artifact_id bigint, OUT fresh boolean)
+  p_username text, p_address text, p_request text, p_lease interval, OUT artifact_id bigint, OUT fresh boolean, OUT absent int)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
-  home repository; v_sparse boolean; links bigint[]; held text[]; kids bigint[] := '{}'; v_kid bigint; absent text[]; wrong jsonb;
+  home repository; v_sparse boolean; links bigint[]; held text[]; kids bigint[] := '{}'; v_kid bigint; missing text[]; wrong jsonb;
   n bigint := octet_length(p_manifest); total bigint; v_tag text; t record; v_until timestamptz := clock_timestamp() + p_lease; v_subject bigint;
 BEGIN
   SELECT * INTO home FROM repository WHERE repository_id = p_repository;
@@ -973,9 +974,9 @@ BEGIN
       JOIN artifact_blob b ON b.digest = q.digest AND b.state = 'live'
       JOIN repository_blob l ON l.repository_id = p_repository AND l.blob_id = b.id AND NOT l.hidden
       ORDER BY b.digest FOR KEY SHARE OF l) AS locked;
-    SELECT array_agg(q.digest) INTO absent FROM unnest(p_blobs, p_required) AS q(digest, required)
-    WHERE q.required AND NOT v_sparse AND (held IS NULL OR q.digest <> ALL (held));
-    IF absent IS NOT NULL THEN PERFORM refuse('RG404', 'MANIFEST_BLOB_UNKNOWN', to_jsonb(absent)); END IF;
+    SELECT array_agg(q.digest) INTO missing FROM unnest(p_blobs, p_required) AS q(digest, required)
+    WHERE q.required AND (held IS NULL OR q.digest <> ALL (held));
+    IF missing IS NOT NULL AND NOT v_sparse THEN PERFORM refuse('RG404', 'MANIFEST_BLOB_UNKNOWN', to_jsonb(missing)); END IF;
     IF wrong IS NOT NULL THEN PERFORM refuse('RG400', 'SIZE_INVALID', wrong); END IF;
   END IF;
   SELECT coalesce(sum(size), 0) + n INTO total FROM unnest(p_sizes) AS q(size);
@@ -989,13 +990,14 @@ BEGIN
         kids := kids || v_kid;
         PERFORM 1 FROM artifact a WHERE a.id = v_kid AND octet_length(a.manifest) <> t.size;
         IF FOUND THEN PERFORM refuse('RG400', 'SIZE_INVALID', to_jsonb(ARRAY[t.digest])); END IF;
-      ELSIF NOT v_sparse THEN
-        absent := absent || t.digest;
+      ELSE
+        missing := missing || t.digest;
       END IF;
     END LOOP;
-    IF absent IS NOT NULL THEN PERFORM refuse('RG404', 'MANIFEST_BLOB_UNKNOWN', to_jsonb(absent)); END IF;
+    IF missing IS NOT NULL AND NOT v_sparse THEN PERFORM refuse('RG404', 'MANIFEST_BLOB_UNKNOWN', to_jsonb(missing)); END IF;
     SELECT total + coalesce(sum(a.size), 0) INTO total FROM artifact a WHERE a.id = ANY (kids);
   END IF;
+  absent := coalesce(cardinality(missing), 0);
   -- 3. the artifact: made, brought back, or there already
   INSERT INTO artifact AS x (type, media_type, manifest_media_type, artifact_type, project_id, repository_id, repository_name, digest,
     size, manifest, subject_digest, pushed_by, annotations, keep_until)

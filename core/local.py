@@ -113,14 +113,15 @@ class LocalRepository:
         digest: Digest,
         tag_names: list[str],
         expected: Precondition | None = None,
-    ) -> Manifest:
-        """One push, one transaction; the digest has been compared with raw. The parsed manifest comes back."""
+    ) -> tuple[Manifest, int]:
+        """One push, one transaction; the digest has been compared with raw. The parsed manifest comes back, and how many
+        blobs and children it names that are not here."""
         if len(raw) > self._store.limits.manifest:
             raise ManifestTooLarge(f"a manifest may have at most {self._store.limits.manifest} bytes here")
         repository_id = await self._pushable()
         manifest = parse(raw, content_type, digest)
         attached = accessory_of(manifest, tag_names)
-        await artifacts.put(
+        absent = await artifacts.put(
             self._database,
             repository_id,
             manifest,
@@ -130,7 +131,7 @@ class LocalRepository:
             self._actor,
             self._store.limits.lease,
         )
-        return manifest
+        return manifest, absent
 
     async def delete_manifest(self, digest: Digest) -> None:
         """The manifest and its tags: ManifestUnknown, ManifestReferenced."""

@@ -10,7 +10,7 @@ from ..oci.manifest import Manifest
 from .calls import fetch, fetchrow, fetchval
 from .database import Database
 
-SELECT_PUT = """SELECT artifact_id, fresh FROM manifest_put($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+SELECT_PUT = """SELECT absent FROM manifest_put($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
   $15, $16, $17, $18, $19, $20, $21, $22, $23)"""
 SELECT_DELETE = "SELECT artifact_delete($1, $2, $3, $4, $5, $6)"
 SELECT_MANIFEST = "SELECT manifest FROM artifact WHERE id = $1 AND deleted_at IS NULL"
@@ -60,8 +60,8 @@ async def put(
     accessory: tuple[str, str] | None,
     actor: Actor,
     lease: timedelta,
-) -> bool:
-    """A push, whole: whether the artifact is new here.
+) -> int:
+    """A push, whole: how many blobs and children it names that are not here (a sparse project allows that).
 
     accessory: (type, subject digest). NameUnknown, ManifestBlobUnknown, SizeInvalid, PreconditionFailed, QuotaExceeded.
     """
@@ -97,7 +97,7 @@ async def put(
         lease,
     )
     assert row is not None
-    return bool(row["fresh"])
+    return int(row["absent"])
 
 
 async def delete(database: Database, repository_id: int, digest: Digest, undo: timedelta, actor: Actor) -> None:

@@ -13,7 +13,14 @@ from .answer import Answer, Request
 
 MOST = 1000
 PAGE_BYTES = 3 << 20
-EXTENSIONS: list[dict[str, Any]] = []
+EXTENSIONS = [
+    {
+        "name": "_oci",
+        "url": "https://github.com/opencontainers/distribution-spec/blob/main/extensions/_oci.md",
+        "description": "what extensions this registry serves",
+        "endpoints": ["_oci/ext/discover"],
+    }
+]
 
 
 async def tags(request: Request, repository: LocalRepository, name: str) -> Answer:

@@ -52,10 +52,12 @@ async def put(request: Request, repository: LocalRepository, name: str, referenc
     found = Digest.of(raw, digest.algorithm if digest else "sha256")
     if digest is not None and digest != found:
         raise DigestInvalid("the manifest does not have the digest it is put under", {"given": digest, "found": found})
-    manifest = await repository.push_manifest(raw, request.headers.get("content-type"), found, tags, expected)
+    manifest, absent = await repository.push_manifest(raw, request.headers.get("content-type"), found, tags, expected)
     headers = {"location": f"/v2/{name}/manifests/{found}", "docker-content-digest": found}
     if manifest.subject is not None:
         headers["oci-subject"] = manifest.subject.digest
+    if absent:
+        headers["warning"] = f'299 - "{absent} of the blobs and manifests it names are not in this repository"'
     if "tag" in request.query:
         headers["oci-tag"] = ", ".join(quote(tag) for tag in dict.fromkeys(tags))
     return Answer(201, headers)
