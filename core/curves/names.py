@@ -60,6 +60,12 @@ class Reference:
     target: str = LATEST
     base: str | None = None
 
+    def __str__(self) -> str:
+        """The REF again, without the address; a tag that is the default is left out."""
+        if self.target == LATEST:
+            return self.repository
+        return f"{self.repository}{'@' if ':' in self.target else ':'}{self.target}"
+
     @property
     def repository(self) -> str:
         """The repository's name: `project/well/frame/curve`, or fewer segments."""

@@ -12,6 +12,7 @@ from ...core.curves.read import WHOLE, Window, assemble, plan
 from ...core.curves.schema import Config, Descriptor, Manifest, parse_config, parse_manifest
 from ...core.oci import media
 from ...core.oci.digest import Digest
+from ...core.oci.errors import ManifestUnknown, NameUnknown
 from .remote import RemoteRegistry, RemoteRepository
 
 
@@ -41,14 +42,20 @@ async def open_curve(registry: RemoteRegistry, reference: Reference) -> CurveVer
     if len(reference.segments) != 4:
         raise CurveError(f"{reference.repository} is no curve: name one, PROJECT/WELL/FRAME/CURVE")
     repository = registry.repository(reference.repository)
-    stored, raw = await repository.get_manifest(reference.target)
+    try:
+        stored, raw = await repository.get_manifest(reference.target)
+    except (ManifestUnknown, NameUnknown) as error:
+        raise ManifestUnknown(f"there is no curve {reference}; dfr ls {reference.well} lists them") from error
     return CurveVersion(repository, stored.digest, parse_manifest(raw, media.CURVE))
 
 
 async def list_curves(registry: RemoteRegistry, reference: Reference) -> list[Descriptor]:
     """The curves of a well, or of one of its frames, as its index lists them; annotations say what each is."""
     target = reference.target if len(reference.segments) == 2 else "latest"
-    _, raw = await registry.repository(reference.well).get_manifest(target)
+    try:
+        _, raw = await registry.repository(reference.well).get_manifest(target)
+    except (ManifestUnknown, NameUnknown) as error:
+        raise ManifestUnknown(f"there is no well {reference.well}; dfr ls lists them") from error
     index = parse_manifest(raw, media.WELL)
     frame = f"{reference.segments[2]}/" if len(reference.segments) > 2 else ""
     return [line for line in index.manifests if line.annotations.get(schema.REPOSITORY, "").startswith(frame)]

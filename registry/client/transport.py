@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import os
 import re
 from collections.abc import Mapping
 from types import TracebackType
@@ -224,5 +225,6 @@ def _pause(attempt: int, retry_after: str | None) -> float:
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"{error.os_error.strerror or error.os_error}; is it running there?"
+        number = error.os_error.errno
+        return f"{os.strerror(number) if number and number > 0 else error.os_error}; is it running there?"
     return str(error) or ("it does not answer in time" if isinstance(error, TimeoutError) else type(error).__name__)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from ...core.curves.names import Reference
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 ADDRESS_VARIABLE = "DFR_REGISTRY"
 _FAILURE, _USAGE = 1, 2
+_PIPE_WIDTH = 1000
 
 Files = Annotated[list[Path], typer.Argument(help="LAS files (1.2, 2.0, basic 3.0).", metavar="FILE.las...")]
 Into = Annotated[str, typer.Option("--into", help="[http[s]://HOST[:PORT]/]PROJECT", metavar="PROJECT")]
@@ -92,9 +94,7 @@ async def _import(base: str, project: str, files: "list[LogFile]") -> "Report":
 
 
 def _print_report(report: "Report") -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False)
+    console = _console()
     table = _table("", "")
     for name, value in (
         ("wells", ", ".join(sorted(report.wells))),
@@ -116,8 +116,6 @@ def _print_report(report: "Report") -> None:
 def ls(ref: Listed = "") -> None:
     """List wells, the curves of a well, or the versions of a curve."""
     with _one_line():
-        from rich.console import Console
-
         from ...core.curves.names import Reference, checked_project, split_base
 
         base, rest = split_base(ref)
@@ -126,7 +124,7 @@ def ls(ref: Listed = "") -> None:
             table = _run(_list_well(address(base), Reference.parse(rest)))
         else:
             table = _run(_list_wells(address(base), checked_project(rest) if rest else ""))
-        Console(highlight=False).print(table)
+        _console().print(table)
 
 
 async def _list_wells(base: str, project: str) -> "Table":
@@ -230,6 +228,13 @@ def _one_line() -> Iterator[None]:
         raise typer.Exit(_USAGE if usage else _FAILURE) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+def _console() -> "Console":
+    """Standard output; a pipe gets whole lines, however long."""
+    from rich.console import Console
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 
 
 def _table(*columns: str) -> "Table":
