@@ -93,9 +93,8 @@ def open_cluster(directory: Path, *, durable: bool, programs: Path | None) -> Cl
 def open_home(directory: Path, user: ServiceUser) -> Path:
     """DIR/postgres, private to the service user. Nothing above it is changed."""
     home = directory / "postgres"
-    if not home.exists():
-        home.mkdir(mode=0o700)
-        _give(home, user)
+    home.mkdir(mode=0o700, exist_ok=True)
+    _give(home, user)  # always: whoever made it may not have come so far yet
     return home
 
 

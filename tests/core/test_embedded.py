@@ -151,13 +151,13 @@ def test_a_second_process_joins_and_takes_over(directory: Path, start: Callable[
             assert holder.stdout is not None
             dsn, pid = holder.stdout.readline().split()
             server = start()
-            assert not server.owned and server.dsn == dsn
+            assert server.dsn == dsn and server.pid is None
             query(server.dsn, "CREATE TABLE kept AS SELECT 7 AS n")
         finally:
             holder.kill()
     assert eventually(lambda: server.pid)
     assert eventually(lambda: query(server.dsn, "SELECT n FROM kept")) == 7
-    assert server.owned and server.pid != int(pid)
+    assert server.pid != int(pid)
 
 
 def test_one_that_joined_leaves_the_server_alone(start: Callable[[], PrivatePostgres]) -> None:
@@ -180,7 +180,7 @@ def test_a_stale_pid_file_naming_another_program_is_not_believed(
     directory: Path, start: Callable[[], PrivatePostgres]
 ) -> None:
     start().stop()
-    other = subprocess.Popen(["sleep", "600"], **({"user": NOBODY} if os.geteuid() == 0 else {}))
+    other = subprocess.Popen(["sleep", "600"], user=NOBODY if os.geteuid() == 0 else None)
     try:
         data = directory / "postgres" / "data"
         run = directory / "postgres" / "run"
