@@ -37,7 +37,13 @@ __all__ = ["EmbeddedError", "PrivatePostgres"]
 
 log = logging.getLogger(__name__)
 
-SETTINGS = {"max_connections": "200", "shared_buffers": "256MB", "max_wal_size": "1GB", "jit": "off", "log_checkpoints": "off"}
+SETTINGS = {
+    "max_connections": "200",
+    "shared_buffers": "256MB",
+    "max_wal_size": "1GB",
+    "jit": "off",
+    "log_checkpoints": "off",
+}
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 LOG_LIMIT = 8 << 20
 """Bytes of the server's log beyond which a start moves it to log.1."""
