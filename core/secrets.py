@@ -32,7 +32,7 @@ class Vault:
     """Seals and opens under a master secret (NIST SP 800-38D; key by HKDF-SHA256, RFC 5869)."""
 
     def __init__(self, master: str) -> None:
-        lines = master.split()
+        lines = [line.strip() for line in master.splitlines() if line.strip()]
         if not lines or min(map(len, lines)) < MIN_SECRET:
             raise SecretKeyError(f"auth.secretkey: at least {MIN_SECRET} characters a key, newest first, one a line")
         self._keys = {_key_id(line): AESGCM(_derive(line)) for line in lines}

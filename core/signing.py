@@ -12,7 +12,7 @@ import time
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any, cast
 
 import jwt
 import msgspec
@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from jwt.algorithms import ECAlgorithm
 
-from .access import Action, Principal
+from .access import Action, Kind, Principal
 from .oci.errors import TokenInvalid
 from .records import keys
 from .records.database import Connection, Database
@@ -57,14 +57,14 @@ class _Claims(msgspec.Struct):
     """RFC 7519 section 4.1 and the principal. Times are whole seconds since the epoch."""
 
     iss: str
-    sub: str
+    sub: Annotated[str, msgspec.Meta(pattern=r"^(account|robot|anonymous):[0-9]{1,18}$")]
     aud: str
     iat: int
     nbf: int
     exp: int
     jti: str
     name: str
-    epoch: int
+    epoch: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
     access: list[Action] | None = None
 
 
@@ -216,7 +216,5 @@ def _thumbprint(jwk: dict[str, Any]) -> str:
 
 def _principal(claims: _Claims) -> Principal:
     kind, _, number = claims.sub.partition(":")
-    if kind not in ("account", "robot", "anonymous"):
-        raise ValueError("not a principal")
     ceiling = None if claims.access is None else frozenset(claims.access)
-    return Principal(kind, int(number), claims.name, claims.epoch, ceiling)  # type: ignore[arg-type]
+    return Principal(cast(Kind, kind), int(number), claims.name, claims.epoch, ceiling)
