@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 import threading
+from contextlib import suppress
 
 from .config import Config, from_yaml
 from .failures import one_line
@@ -28,8 +29,8 @@ async def _work(config: Config, sock: socket.socket, factory: str) -> None:
 
 
 def _ready() -> None:
-    sys.stdout.buffer.write(READY)
-    sys.stdout.flush()
+    with suppress(BrokenPipeError):  # a parent that is gone: stdin tells us the same
+        os.write(sys.stdout.fileno(), READY)
 
 
 def main(descriptor: int, factory: str) -> None:
