@@ -21,6 +21,8 @@ SCHEDULES: Final = {REAP: "0 */5 * * * *", TIDY: "0 7 * * * *"}
 """The system's own schedules, as they are made on a fresh database; an administrator may change the rows."""
 OWN_KINDS: Final = (manifests.COPY, REAP, TIDY)
 """Kinds whose finished executions are only of passing interest."""
+COPY_ATTEMPTS: Final = 500
+"""More than a day of tries: until the store is back, the copy of a manifest is owed."""
 SILENCE: Final = 30.0
 
 
@@ -48,7 +50,7 @@ def create_worker(config: Config, database: Database, driver: Driver, *, silence
     queue = Queue(
         database,
         {
-            manifests.COPY: Kind(manifests.CopyManifests(database, driver), attempts=20),
+            manifests.COPY: Kind(manifests.CopyManifests(database, driver), attempts=COPY_ATTEMPTS),
             REAP: Kind(reap),
             TIDY: Kind(tidy),
         },

@@ -27,6 +27,8 @@ WITH taken AS (
 SELECT id, kind, project_id, repository_id, artifact_id, username, payload, op_time FROM taken ORDER BY xid, id
 """
 
+HOT: Final = (TAKE_EVENTS,)
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

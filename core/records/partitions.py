@@ -13,7 +13,7 @@ from .database import Connection, Database
 AHEAD: Final = 2
 """Months after this one that have their partition ready."""
 PATIENCE: Final = "3s"
-"""How long a move may wait for those who write into DEFAULT: they wait behind it."""
+"""How long to wait for transactions that have written to access_log: new ones wait behind us meanwhile."""
 
 NOW = "SELECT clock_timestamp()"
 PARTITIONS = """
@@ -27,7 +27,7 @@ SELECT DISTINCT date_trunc('month', op_time, 'UTC') AS month FROM access_log_def
 async def ensure_partitions(database: Database) -> list[str]:
     """Make the partitions that are missing, each in a transaction of its own; returns their names.
 
-    A month whose rows in DEFAULT are being written to just now is left for the next time.
+    A month is left for the next time while a long transaction has access_log in use.
     """
     async with database.acquire() as conn:
         today: datetime = await conn.fetchval(NOW)
@@ -40,18 +40,21 @@ async def ensure_partitions(database: Database) -> list[str]:
         try:
             async with database.transaction() as conn:
                 await _make(conn, month)
-        except (asyncpg.LockNotAvailableError, asyncpg.DuplicateTableError):
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, asyncpg.DuplicateTableError):
             continue  # busy, or another worker was first
         made.append(_name(month))
     return made
 
 
 async def _make(conn: Connection, month: date) -> None:
-    """Table, rows, then ATTACH: at no moment is a row in neither place, and no row can slip into DEFAULT behind."""
+    """Table, rows, then ATTACH: at no moment is a row in neither place.
+
+    Writers are kept out at access_log itself, while readers go on: one that had been sent to DEFAULT already, and
+    waited there, would find itself refused by DEFAULT's new constraint.
+    """
     name, start, stop = _name(month), f"'{month}T00:00:00Z'", f"'{_after(month, 1)}T00:00:00Z'"
     await conn.execute(f"SET LOCAL lock_timeout = '{PATIENCE}'")
-    await conn.execute("LOCK TABLE access_log IN SHARE UPDATE EXCLUSIVE MODE")  # the order in which ATTACH locks
-    await conn.execute("LOCK TABLE access_log_default IN ACCESS EXCLUSIVE MODE")
+    await conn.execute("LOCK TABLE ONLY access_log IN SHARE ROW EXCLUSIVE MODE")
     await conn.execute(f"CREATE TABLE {name} (LIKE access_log INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
     await conn.execute(
         f"WITH moved AS (DELETE FROM access_log_default WHERE op_time >= {start} AND op_time < {stop} RETURNING *) "

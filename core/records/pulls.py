@@ -56,6 +56,8 @@ FROM held, unnest($1::bigint[], $2::bigint[]) AS p (id, n)
 WHERE r.repository_id = held.repository_id AND p.id = held.repository_id
 """
 
+HOT: Final = (TOUCH_ARTIFACTS, TOUCH_TAGS, COUNT_PULLS)
+
 
 class Pull(NamedTuple):
     """One manifest given to somebody. A named tuple, since one is made for each request of the hottest path."""

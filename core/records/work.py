@@ -100,7 +100,7 @@ DELETE FROM execution WHERE id IN (
 PURGE_DELIVERIES = "DELETE FROM pgqueuer_log WHERE created < now() - interval '1 day'"
 PURGE_STATISTICS = "DELETE FROM pgqueuer_statistics WHERE created < now() - interval '30 days'"
 
-HOT: Final = (BEAT_TASK, RELEASE_TASK, FINISH_TASK, SETTLE_EXECUTION, INSERT_LINE, DUE_SCHEDULES)
+HOT: Final = (VANISHED_TASKS, BEAT_TASK, RELEASE_TASK, FINISH_TASK, SETTLE_EXECUTION, INSERT_LINE, DUE_SCHEDULES)
 
 
 @dataclass(frozen=True, slots=True)

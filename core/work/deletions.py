@@ -27,6 +27,8 @@ RETURNING id, digest, generation, key
 """
 REMOVE = "DELETE FROM gc_delete WHERE id = ANY($1::bigint[])"
 
+HOT: Final = (TAKE, REMOVE)
+
 
 @dataclass(frozen=True, slots=True)
 class Deletion:

@@ -12,7 +12,10 @@ from typing import Final, Self, cast
 
 import asyncpg
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
+from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder, QuerySchedulerBuilder
 from pgqueuer.core.tm import TaskManager
+from pgqueuer.domain.settings import DBSettings
+from pgqueuer.domain.types import Channel
 from pgqueuer.ports.driver import Driver, NotifyCallback
 from pgqueuer.queries import Queries
 
@@ -20,14 +23,33 @@ from ..records.database import Connection, Database
 
 NORMAL: Final = 0
 
+# Named here, since pgqueuer would take other names from environment variables as common as CHANNEL or TRIGGER.
+NAMES: Final = DBSettings(
+    prefix="",
+    db_schema=None,
+    channel=Channel("ch_pgqueuer"),
+    function="fn_pgqueuer_changed",
+    statistics_table="pgqueuer_statistics",
+    queue_status_type="pgqueuer_status",
+    queue_table="pgqueuer",
+    queue_table_log="pgqueuer_log",
+    trigger="tg_pgqueuer_changed",
+    schedules_table="pgqueuer_schedules",
+)
+"""The objects of schema.sql section 8."""
+
+
+def queries(driver: Driver) -> Queries:
+    """pgqueuer's statements over a driver."""
+    return Queries(driver, QueryBuilderEnvironment(NAMES), QueryQueueBuilder(NAMES), QuerySchedulerBuilder(NAMES))
+
 
 async def enqueue(conn: Connection, tasks: Sequence[tuple[str, int]]) -> None:
     """A job for each (kind, task id), in the caller's transaction; a task that has a job already keeps that one."""
     if not tasks:
         return
     # pgqueuer names asyncpg's own connection; what a pool lends does the same.
-    queries = Queries(AsyncpgDriver(cast("asyncpg.Connection[asyncpg.Record]", conn)))
-    await queries.enqueue(
+    await queries(AsyncpgDriver(cast("asyncpg.Connection[asyncpg.Record]", conn))).enqueue(
         [kind for kind, _ in tasks],
         [str(task).encode() for _, task in tasks],
         [NORMAL] * len(tasks),

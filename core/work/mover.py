@@ -40,6 +40,8 @@ WHERE b.id = m.id AND b.generation = m.generation AND b.state IN ('live', 'conde
 """
 HAND_BACK = "SELECT blob_hand_back($1, $2)"
 
+HOT: Final = (WAITING, READ, LOCK, CLEAR)
+
 
 @dataclass(frozen=True, slots=True)
 class Inline:

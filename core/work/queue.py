@@ -16,12 +16,11 @@ from typing import Any, Final
 from pgqueuer.errors import RetryRequested
 from pgqueuer.models import Job
 from pgqueuer.qm import QueueManager
-from pgqueuer.queries import Queries
 
 from ..oci.errors import Unavailable
 from ..records import work
 from ..records.database import Connection, Database
-from .delivery import Port, enqueue
+from .delivery import NAMES, Port, enqueue, queries
 from .task import Kind, Task, Wanted
 
 log = logging.getLogger(__name__)
@@ -67,7 +66,7 @@ class Queue:
 
     async def run(self) -> None:
         """Work until `stop`. Raises what keeps the queue from working: call it again after a pause."""
-        manager = QueueManager(Queries(Port(self._database)))
+        manager = QueueManager(queries(Port(self._database)), NAMES.channel)
         manager.shutdown = self._closing
         for name in self._kinds:
             manager.entrypoint(name, accepts_context=False)(self._perform)
@@ -92,11 +91,15 @@ class Queue:
 
     async def _perform(self, job: Job) -> None:
         """One job. Returning ends it, RetryRequested keeps it; what became of the task stands in the task's row."""
-        task_id = int(job.payload or b"0")
         try:
-            claim = await self._database.run(lambda conn: work.claim_task(conn, task_id, self._silence))
+            await self._perform_task(int(job.payload or b"0"))
         except work.Busy:
             raise RetryRequested(timedelta(seconds=self._silence), "another worker has the task") from None
+        except Unavailable as error:
+            raise RetryRequested(timedelta(seconds=self._silence), str(error)) from None
+
+    async def _perform_task(self, task_id: int) -> None:
+        claim = await self._database.run(lambda conn: work.claim_task(conn, task_id, self._silence))
         if claim is None:
             return
         kind = self._kinds[claim.kind]

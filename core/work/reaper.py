@@ -55,6 +55,8 @@ EXPIRE_FAILURES = """
 DELETE FROM login_failure WHERE blocked_until <= now() AND last_failure <= now() - interval '1 day'
 """
 
+HOT: Final = (EXPIRE_UPLOADS, TAKE_STAGINGS, REMOVE_STAGINGS, EXPIRE_TOKENS, EXPIRE_SESSIONS)
+
 
 class Reaper:
     """Removes what nobody will come back for. `lease` is how long a silent writer of an upload is waited for."""

@@ -31,11 +31,13 @@ class Worker:
     """Does the tasks of a queue and repeats steps, until `stop`.
 
     Any number of workers may run over one database and one store, and any of them may be killed at any moment.
+    `pause` is the rest after a first failure, in seconds; it doubles with each further one, up to LONGEST_PAUSE.
     """
 
-    def __init__(self, queue: Queue, steps: Sequence[Step]) -> None:
+    def __init__(self, queue: Queue, steps: Sequence[Step], *, pause: float = 1.0) -> None:
         self._queue = queue
         self._steps = steps
+        self._pause = pause
         self._closing = asyncio.Event()
 
     async def run(self) -> None:
@@ -68,7 +70,7 @@ class Worker:
                 log.exception("%s failed; trying again", step.name)
                 failures += 1
             if failures:
-                pause = min(LONGEST_PAUSE, 2.0 ** min(failures - 1, 10))
+                pause = min(LONGEST_PAUSE, self._pause * 2 ** min(failures - 1, 10))
             await self._rest(pause)
 
     async def _rest(self, seconds: float) -> None:

@@ -10,7 +10,7 @@ from dataforge_registry.core.oci.digest import Digest, blob_key
 from dataforge_registry.core.records.database import Database
 from dataforge_registry.core.work.deletions import Deletions
 from dataforge_registry.core.work.mover import BATCH, Mover
-from dataforge_registry.drivers.base import Driver, NotFound, NoSpace
+from dataforge_registry.drivers.base import Driver, NoSpace, NotFound
 from dataforge_registry.drivers.memory import MemoryDriver
 from dataforge_registry.drivers.wrap import Faulty
 
@@ -155,7 +155,7 @@ async def test_a_mover_waits_for_who_holds_the_row(home: Any, driver: Driver, da
         await gc.execute("UPDATE artifact_blob SET state = 'gone', content = NULL")
         clearing = asyncio.create_task(mover.clear(stored))
         async with database.acquire() as conn:
-            while not await conn.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            while not await conn.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
     assert await clearing == 0
     assert await queued(database) == [0]
