@@ -164,4 +164,6 @@ class Queue:
 
 
 def _line(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):  # of a TaskGroup, which says nothing itself
+        error = error.exceptions[0]
     return " ".join(f"{type(error).__name__}: {error}".split())

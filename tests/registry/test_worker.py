@@ -15,9 +15,10 @@ from dataforge_registry.core.oci.errors import Unavailable
 from dataforge_registry.core.records.database import Database
 from dataforge_registry.core.work.queue import Queue
 from dataforge_registry.core.work.worker import Step, Worker
-from dataforge_registry.drivers.base import Driver, NotFound
+from dataforge_registry.drivers.base import Driver, NoSpace, NotFound
 from dataforge_registry.drivers.filesystem import FilesystemDriver
 from dataforge_registry.drivers.memory import MemoryDriver
+from dataforge_registry.drivers.wrap import Faulty
 from dataforge_registry.registry.config import load
 from dataforge_registry.registry.worker import create_worker
 
@@ -99,6 +100,25 @@ async def test_a_manifest_whose_bytes_are_not_its_own_is_not_copied(database: Da
         row = await conn.fetchrow("SELECT level, line FROM task_log WHERE level = 'error'")
     assert row is not None
     assert "its bytes are not those of sha256:" in row["line"]
+
+
+@pytest.mark.asyncio
+async def test_a_full_store_is_told_in_the_task_and_outlived(database: Database, tmp_path: Path) -> None:
+    driver = Faulty(MemoryDriver())
+    driver.fail("put", NoSpace("the store is full"), 1)
+    driver.fail("put", NoSpace("the store is full"), 2)
+    await push(database)
+    worker = create_worker(load(env={}, data=tmp_path, overrides={"storage.inmemory": {}}), database, driver)
+    running = asyncio.create_task(worker.run())
+    told = "SELECT EXISTS (SELECT 1 FROM task WHERE status_message = 'NoSpace: the store is full')"
+    async with database.acquire() as conn:
+        while not await conn.fetchval(told):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    await settled(database)
+    worker.stop()
+    await running
+    assert await content_of(driver, manifest_key(Digest.of(MANIFEST))) == MANIFEST
+    assert await content_of(driver, blob_key(Digest.of(BLOB))) == BLOB
 
 
 @pytest.mark.asyncio
