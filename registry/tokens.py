@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from ..core.access import ANONYMOUS, Action, Principal, Rights, permits
 from ..core.oci.errors import MethodNotAllowed, NameUnknown, QueryInvalid, Unauthorized
-from ..core.oci.names import project_of
+from ..core.oci.names import REPOSITORY, project_of
 from ..core.records import accounts, audit, refresh_tokens
 from ..core.records.database import Database
 from ..core.signin import SignIn
@@ -21,7 +21,7 @@ from .access import TOKEN_PATH
 from .config import Token
 from .credentials import Basic, credentials
 from .forms import Fields, read_form
-from .origin import neighbourhood, public_url
+from .origin import address, neighbourhood, public_url
 from .scopes import Asked, parse_scopes
 
 JWKS_PATH = f"{TOKEN_PATH}/jwks"
@@ -76,7 +76,9 @@ class TokenService:
             case _:
                 raise Unauthorized("a token is had for a name and password, not for a token", headers=self._ask(scope))
         offline = fields.one("offline_token").lower() in ("true", "1")
-        return await self._token(principal, fields, await self._refresh(principal, fields, service) if offline else "")
+        return await self._token(
+            principal, fields, await self._refresh(scope, principal, fields, service) if offline else ""
+        )
 
     async def _post(self, scope: Scope, receive: Receive) -> Response:
         """The OAuth 2 form: a password or a refresh token for a token."""
@@ -86,7 +88,7 @@ class TokenService:
         match fields.one("grant_type"):
             case "password":
                 principal = await self._password(scope, fields.one("username"), fields.one("password"))
-                refresh = await self._refresh(principal, fields, service) if offline else ""
+                refresh = await self._refresh(scope, principal, fields, service) if offline else ""
             case "refresh_token":
                 # the same token again: clients that share one would lose it to a rotation
                 refresh = fields.one("refresh_token")
@@ -109,14 +111,16 @@ class TokenService:
             error.headers |= self._ask(scope)
             raise
 
-    async def _refresh(self, principal: Principal, fields: Fields, service: str) -> str:
+    async def _refresh(self, scope: Scope, principal: Principal, fields: Fields, service: str) -> str:
         """A new refresh token of an account; nobody else gets one."""
         if principal.kind != "account":
             return ""
+        client_id = fields.one("client_id")[:256].replace("\0", "")
         lifetime = timedelta(seconds=self._settings.refresh_expiry)
+        caller = {"address": address(scope), "request_id": scope["state"].get("request_id", "")}
         async with self._database.transaction() as conn:
-            await audit.record(conn, principal, "create", "refresh_token", fields.one("client_id")[:256])
-            return await refresh_tokens.create(conn, principal, service, fields.one("client_id")[:256], lifetime)
+            await audit.record(conn, principal, "create", "refresh_token", client_id, **caller)
+            return await refresh_tokens.create(conn, principal, service, client_id, lifetime)
 
     async def _token(self, principal: Principal, fields: Fields, refresh: str) -> Response:
         granted = await self._granted(principal, parse_scopes(fields.all("scope")))
@@ -137,6 +141,8 @@ class TokenService:
         granted = []
         async with self._database.acquire() as conn:
             for scope in asked:
+                if scope.type == "repository" and not REPOSITORY.fullmatch(scope.name):
+                    continue
                 project = project_of(scope.name) if scope.type == "repository" else ""
                 if project not in seen:
                     seen[project] = await accounts.rights(conn, principal, project)

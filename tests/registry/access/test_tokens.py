@@ -128,9 +128,24 @@ async def test_the_oauth_form_takes_a_password_and_gives_a_refresh_token(registr
     assert offline.json["refresh_token"] == refresh
     async with registry.database.acquire() as conn:
         [row] = await conn.fetch("SELECT token_hash, client_id FROM refresh_token")
-        logged = await conn.fetch("SELECT username FROM access_log WHERE resource_type = 'refresh_token'")
+        logged = await conn.fetch("SELECT username, address FROM access_log WHERE resource_type = 'refresh_token'")
     assert refresh.encode() not in row["token_hash"]
-    assert (row["client_id"], logged) == ("tests", [("ann",)])
+    assert (row["client_id"], logged) == ("tests", [("ann", "127.0.0.1")])
+
+
+@asyncio_test
+async def test_no_parameter_breaks_the_giving_of_a_refresh_token(registry: Registry) -> None:
+    for client in ("%00", "x" * 2000, "%C3%BC", "%0A", "", "%27;--"):
+        answer = await registry.ask("GET", f"{TOKEN}?offline_token=true&client_id={client}", basic="ann")
+        assert answer.status == 200
+    for scope in (
+        "repository:a%00b:pull",
+        "repository:%C3%BC/x:pull",
+        "x:%00:%00",
+        "repository:" + "x" * 3000 + "/y:pull",
+    ):
+        answer = await registry.ask("GET", f"{TOKEN}?scope={scope}", basic="ann")
+        assert (answer.status, answer.json["scope"]) == (200, "")
 
 
 @asyncio_test
