@@ -20,35 +20,37 @@ class Batch(Generic[K, V]):
 
     def __init__(self, ask: Callable[[Sequence[K]], Awaitable[Sequence[V]]]) -> None:
         self._ask = ask
-        self._waiting: dict[K, asyncio.Future[V]] = {}
-        self._running: set[asyncio.Task[None]] = set()
+        self._waiting: dict[K, list[asyncio.Future[V]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._running = 0
 
     async def get(self, key: K) -> V:
         """The answer for key, or the error its query ended with."""
-        future = self._waiting.get(key)
-        if future is None:
-            future = self._waiting[key] = asyncio.get_running_loop().create_future()
-            if len(self._running) < AT_ONCE:
-                self._start()
-        return await asyncio.shield(future)
-
-    def _start(self) -> None:
-        task = asyncio.create_task(self._run())
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        future: asyncio.Future[V] = asyncio.get_running_loop().create_future()
+        waiting = self._waiting.get(key)
+        if waiting is not None:
+            waiting.append(future)
+            return await future
+        self._waiting[key] = [future]
+        if self._running < AT_ONCE:
+            self._running += 1
+            task = asyncio.create_task(self._run())
+            self._tasks.add(task)  # the loop alone would let it be collected
+            task.add_done_callback(self._tasks.discard)
+        return await future
 
     async def _run(self) -> None:
         while self._waiting:
             keys = list(self._waiting)[:LARGEST]
-            futures = [self._waiting.pop(key) for key in keys]
+            waiting = [self._waiting.pop(key) for key in keys]
             try:
                 answers = await self._ask(keys)
             except Exception as error:
-                for future in futures:
-                    if not future.done():
-                        future.set_exception(error)
-                        future.exception()  # a caller that left is no unhandled error
+                for future in [future for futures in waiting for future in futures if not future.done()]:
+                    future.set_exception(error)
                 continue
-            for future, answer in zip(futures, answers, strict=True):
-                if not future.done():
-                    future.set_result(answer)
+            for futures, answer in zip(waiting, answers, strict=True):
+                for future in futures:
+                    if not future.done():  # its request may have been cancelled
+                        future.set_result(answer)
+        self._running -= 1  # here and not when the task is done: a key that comes in between would wait for nobody

@@ -51,4 +51,5 @@ def error_answer(error: errors.RegistryError) -> Answer:
         if error.detail is not None:
             entries[0]["detail"] = error.detail
     body = json.dumps({"errors": entries}).encode()
-    return Answer(status, {"content-type": "application/json", **error.headers}, body)
+    headers = {name.lower(): value for name, value in error.headers.items()}
+    return Answer(status, {"content-type": "application/json", **headers}, body)

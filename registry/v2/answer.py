@@ -14,7 +14,7 @@ from ...core.uploads import BodyBroken
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Status, headers and a body: bytes, a stream whose length stands in the headers, or a file's path."""
+    """Status, headers (lower-case names) and a body: bytes, a stream whose length the headers tell, or a file's path."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -23,9 +23,9 @@ class Answer:
 
     async def send(self, send: Send, head: bool = False) -> None:
         """Write it out; HEAD gets the head alone."""
-        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()]
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()]
         measured = isinstance(self.body, bytes) and self.path is None and self.status not in (204, 304)
-        if measured and "content-length" not in {name.lower() for name in self.headers}:
+        if measured and "content-length" not in self.headers:
             headers.append((b"content-length", str(len(self.body)).encode()))  # type: ignore[arg-type]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         if head:

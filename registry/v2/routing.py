@@ -5,6 +5,7 @@ encoded slash never parts segments. Ids are the distribution specification's.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from ...core.oci.errors import NameInvalid, NameUnknown
@@ -20,11 +21,16 @@ class Route:
     reference: str = ""
 
 
+_SHORT = 512
 BASE, CATALOG, DISCOVER = Route("base"), Route("catalog"), Route("discover")
 
 
 def parse(raw_path: bytes) -> Route:
     """The route of a raw path below /v2. NameInvalid, NameUnknown (no such endpoint)."""
+    return _remembered(raw_path) if len(raw_path) <= _SHORT else _parse(raw_path)
+
+
+def _parse(raw_path: bytes) -> Route:
     path = raw_path.partition(b"?")[0]
     if path in (b"/v2", b"/v2/"):
         return BASE
@@ -49,6 +55,9 @@ def parse(raw_path: bytes) -> Route:
         case _:
             _name([segment for segment in segments if segment not in ("_catalog", "_oci")] or [""])
             raise NameUnknown("there is no such endpoint below /v2/")
+
+
+_remembered = lru_cache(4096)(_parse)
 
 
 def _decode(segment: bytes) -> str:
