@@ -34,18 +34,27 @@ async def test_keys_that_wait_share_the_next_query() -> None:
 async def test_nobody_is_left_waiting_when_queries_end_as_he_comes() -> None:
     """A key that came after the last look at the queue and before the task counted as done waited for ever."""
 
+    gate = asyncio.Event()
+
     async def ask(keys: Sequence[int]) -> Sequence[int]:
-        await asyncio.sleep(0)
+        await gate.wait()
         return list(keys)
 
     batch = Batch[int, int](ask)
 
-    async def client(number: int) -> None:
-        for turn in range(200):
-            assert await batch.get(number * 1000 + turn) == number * 1000 + turn
+    async def client(*keys: int) -> None:
+        for key in keys:
+            assert await batch.get(key) == key
 
-    async with asyncio.timeout(30):
-        await asyncio.gather(*(client(number) for number in range(2 * AT_ONCE)))
+    clients = [asyncio.create_task(client(1, 2))]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    clients.append(asyncio.create_task(client(3)))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    gate.set()
+    async with asyncio.timeout(10):
+        await asyncio.gather(*clients)
 
 
 @pytest.mark.asyncio
