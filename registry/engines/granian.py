@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from granian._granian import SocketHolder
-from granian.constants import HTTPModes, Interfaces
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
@@ -41,6 +41,7 @@ class Listening(Server):
             ),
             log_enabled=False,
             ssl_cert=Path(tls.certificate) if tls.certificate else None,
+            ssl_protocol_min=SSLProtocols.tls12,
             ssl_key=Path(tls.key) if tls.key else None,
         )
         self._listening = sock
