@@ -113,7 +113,7 @@ class Server:
         return asyncio.run(self._accessories(repository))
 
     async def _accessories(self, repository: str) -> list[tuple[str, str, str]]:
-        with PrivatePostgres.start(self.directory / "postgres") as joined:
+        with PrivatePostgres.start(self.directory) as joined:
             connection = await asyncpg.connect(joined.dsn)
             try:
                 rows = await connection.fetch(ACCESSORIES, repository)
@@ -231,7 +231,7 @@ def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
         try:
             if requests.get(url, timeout=5).status_code == 200:
                 return
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             pass
         time.sleep(0.05)
     raise RuntimeError(f"{url} did not answer in {START_SECONDS} s: {log.read_text(errors='replace')[-4000:]}")
