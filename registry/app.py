@@ -45,7 +45,8 @@ def create_app(config: Config) -> ASGIApp:
     metrics = Metrics()
     app: ASGIApp = Registry(config, metrics)
     app = MetricsMiddleware(BodyLimits(ServerErrors(app), config.http), metrics)
-    return Forwarded(AccessLog(app), config.http.trusted_proxies)
+    app = AccessLog(app)
+    return Forwarded(app, config.http.trusted_proxies) if config.http.trusted_proxies else app
 
 
 class Registry:

@@ -5,6 +5,7 @@ and `endpoint` (the route's name, for metrics); it puts `request_id` there.
 """
 
 import json
+import logging
 import re
 import secrets
 import time
@@ -13,7 +14,7 @@ from typing import Any
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .logs import clip
+from .logs import access, clip
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 QUIET = ("/health", "/metrics")
@@ -37,7 +38,6 @@ class AccessLog:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._log = structlog.get_logger("access")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -66,20 +66,29 @@ class AccessLog:
             await send(message)
 
         started = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(request_id=name):
-            try:
-                await self._app(scope, counted_receive, counted_send)
-            finally:
-                self._write(scope, seen, digest, time.perf_counter() - started)
+        structlog.contextvars.bind_contextvars(request_id=name)  # a request is a task, with a context of its own
+        try:
+            await self._app(scope, counted_receive, counted_send)
+        finally:
+            self._write(scope, seen, digest, time.perf_counter() - started)
 
     def _write(self, scope: Scope, seen: dict[str, int], digest: bytes, seconds: float) -> None:
-        path = clip(scope.get("raw_path", scope["path"].encode()).decode("latin-1"))
-        log = self._log.debug if path.startswith(QUIET) else self._log.info
-        facts: dict[str, Any] = {"method": clip(scope["method"]), "path": path, **seen, "seconds": round(seconds, 6)}
-        facts |= {"client": scope["client"][0]} if scope.get("client") else {}
-        facts |= {"actor": clip(str(scope["state"]["actor"]))} if scope["state"].get("actor") else {}
-        facts |= {"digest": digest.decode("latin-1")} if digest else {}
-        log("request", **facts)
+        path = clip(scope.get("raw_path", scope["path"].encode()).decode("ascii", "backslashreplace"))
+        state = scope["state"]
+        facts: dict[str, Any] = {
+            "method": clip(ascii(scope["method"])[1:-1]),
+            "path": path,
+            **seen,
+            "seconds": round(seconds, 6),
+        }
+        if scope.get("client"):
+            facts["client"] = scope["client"][0]
+        if state.get("actor"):
+            facts["actor"] = clip(ascii(state["actor"])[1:-1])
+        if digest:
+            facts["digest"] = digest.decode("ascii", "backslashreplace")
+        facts["request_id"] = state["request_id"]
+        access(facts, logging.DEBUG if path.startswith(QUIET) else logging.INFO)
 
 
 class ServerErrors:

@@ -14,7 +14,7 @@ from ...core.uploads import BodyBroken
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Status, headers (lower-case names) and a body: bytes, a stream whose length the headers tell, or a file's path."""
+    """Status, headers (lower-case names) and a body: bytes, a stream whose length the headers tell, or a path."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
