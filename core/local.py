@@ -114,7 +114,7 @@ class LocalRepository:
         tag_names: list[str],
         expected: Precondition | None = None,
     ) -> tuple[Manifest, int]:
-        """One push, one transaction; the digest has been compared with raw. The parsed manifest comes back, and how many
+        """One push, one transaction; the digest has been compared with raw. Back come the parsed manifest and how many
         blobs and children it names that are not here."""
         if len(raw) > self._store.limits.manifest:
             raise ManifestTooLarge(f"a manifest may have at most {self._store.limits.manifest} bytes here")
