@@ -12,7 +12,7 @@ from typing import Any
 
 import h11
 from h11._receivebuffer import ReceiveBuffer
-from hypercorn.events import Closed
+from hypercorn.events import Closed, RawData
 from hypercorn.protocol.events import Request as StreamRequest
 from hypercorn.protocol.events import Response
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
@@ -96,6 +96,7 @@ class Http1(H11Protocol):
         super().__init__(*arguments)
         self.connection = StrictConnection(http)
         self._head = False
+        self._held = b""
 
     @property
     def between_requests(self) -> bool:
@@ -123,6 +124,20 @@ class Http1(H11Protocol):
             )
         else:
             await super().stream_send(event)
+
+    async def _send_h11_event(self, event: Any) -> None:
+        """Write an event; the head of an answer goes out together with what follows it, in one packet."""
+        try:
+            data = self.connection.send(event) or b""
+        except h11.LocalProtocolError:
+            if self.connection.their_state is not h11.ERROR:
+                raise
+            return
+        if isinstance(event, h11.Response):
+            self._held = data
+        elif data := self._held + data:
+            self._held = b""
+            await self.send(RawData(data))
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """No upgrade is ever taken."""
