@@ -50,7 +50,7 @@ def test_the_master_secret_can_be_changed() -> None:
         VAULT.open(PLACE, old)
 
 
-@pytest.mark.parametrize("master", ["", "short", f"{NEW}\nshort"])
+@pytest.mark.parametrize("master", ["", "short", f"{NEW}\nshort"], ids=["none", "short", "short second"])
 def test_a_weak_master_secret_is_refused(master: str) -> None:
     with pytest.raises(SecretKeyError, match="32 characters"):
         Vault(master)
