@@ -2,7 +2,6 @@
 install (client and command line) works without the server's packages."""
 
 from importlib import import_module, metadata
-from importlib.util import find_spec
 
 import typer
 
@@ -21,8 +20,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     for name in COMMANDS:
-        if find_spec(f"{__package__}.commands.{name}"):
-            import_module(f"{__package__}.commands.{name}").register(app)
+        import_module(f"{__package__}.commands.{name}").register(app)
     app.command()(version)
     return app
 

@@ -23,6 +23,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .middleware import body_size
+
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
@@ -85,7 +87,7 @@ class MetricsMiddleware:
         async def counted_send(message: Message) -> None:
             nonlocal status, sent
             status = message.get("status", status)
-            sent += len(message.get("body", b""))
+            sent += body_size(message)
             await send(message)
 
         state = scope.setdefault("state", {})

@@ -6,6 +6,7 @@ and `endpoint` (the route's name, for metrics); it puts `request_id` there.
 
 import json
 import logging
+import os
 import re
 import secrets
 import time
@@ -30,6 +31,13 @@ def request_id(headers: Any) -> str:
     """The client's X-Request-Id where it is harmless, else a random one."""
     given = header(headers, b"x-request-id")
     return given.decode() if given and REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def body_size(message: Message) -> int:
+    """The bytes of an answer that one message sends; a file's are sent by the engine itself (ASGI pathsend)."""
+    if message["type"] == "http.response.pathsend":
+        return os.path.getsize(message["path"])
+    return len(message.get("body", b""))
 
 
 class AccessLog:
@@ -61,8 +69,8 @@ class AccessLog:
                 seen["status"] = message["status"]
                 digest = header(message.get("headers", ()), b"docker-content-digest") or b""
                 message = dict(message) | {"headers": [*message.get("headers", ()), (b"x-request-id", name.encode())]}
-            elif message["type"] == "http.response.body":
-                seen["bytes_out"] += len(message.get("body", b""))
+            else:
+                seen["bytes_out"] += body_size(message)
             await send(message)
 
         started = time.perf_counter()

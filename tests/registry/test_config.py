@@ -127,7 +127,6 @@ def test_the_environment_by_distributions_rule(tmp_path: Path) -> None:
     secret.write_text("s3cret\n")
     env = {
         "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": "/blobs",
-        "REGISTRY_STORAGE_VERIFY_READS": "true",
         "REGISTRY_DATABASE_URL": "postgresql://u:p@h/d",
         "REGISTRY_AUTH_SECRETKEY_FILE": str(secret),
         "REGISTRY_HTTP_TRUSTED_PROXIES": "[10.0.0.0/8, '::1']",
@@ -136,7 +135,6 @@ def test_the_environment_by_distributions_rule(tmp_path: Path) -> None:
     }
     config = load(None, env)
     assert config.storage.filesystem == Filesystem("/blobs")
-    assert config.storage.verify_reads
     assert config.auth.secretkey == "s3cret"
     assert config.http.trusted_proxies == ["10.0.0.0/8", "::1"]
     assert config.http.blob_limit == 10 << 30

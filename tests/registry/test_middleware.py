@@ -111,6 +111,20 @@ async def test_a_request_id_that_is_not_harmless_is_replaced(lines: Any, given: 
 
 
 @pytest.mark.asyncio
+async def test_bytes_that_the_engine_sends_itself_are_counted(lines: Any, tmp_path: Path) -> None:
+    (tmp_path / "blob").write_bytes(b"x" * 1234)
+
+    async def by_path(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.pathsend", "path": str(tmp_path / "blob")})
+
+    metrics = Metrics()
+    await call(AccessLog(MetricsMiddleware(by_path, metrics)), scope())
+    assert lines()[0]["bytes_out"] == 1234
+    assert b"dfr_http_sent_bytes_total 1234.0" in metrics.render()
+
+
+@pytest.mark.asyncio
 async def test_all_lines_of_a_request_carry_its_id(lines: Any) -> None:
     async def talking(scope: Any, receive: Any, send: Any) -> None:
         logging.getLogger("core").info("at work")
