@@ -1,6 +1,8 @@
 """One JSON object a line on stderr, ours and the libraries'. Text that came from a client stays harmless: strings are
 cut, and JSON's escapes leave no control character and nothing beyond ASCII raw."""
 
+import asyncio
+import atexit
 import json
 import logging
 import sys
@@ -15,6 +17,8 @@ from .config import Log
 
 LONGEST = 256
 """Characters of a string in a log line; tracebacks are not cut."""
+GATHER_SECONDS = 0.05
+GATHER_LINES = 256
 FOREIGN = ("hypercorn", "granian", "_granian", "asyncio", "aiohttp", "asyncpg", "pgqueuer")
 
 
@@ -37,17 +41,35 @@ def _dump(value: Any, **_: Any) -> str:
 _encode = msgspec.json.Encoder().encode
 _access_level: int | None = None
 _access_stream: TextIO = sys.stderr
+_pending: list[bytes] = []
 
 
 def access(facts: dict[str, Any], level: int) -> None:
-    """One line of the access log. As JSON it goes past structlog's processors: they cost as much as a whole pull of a
-    manifest. Strings in facts are ASCII and cut already."""
+    """One line of the access log, from within the event loop. As JSON it goes past structlog's processors, which cost
+    as much as a whole pull of a manifest, and lines are written together: a full pipe holds up the loop once for many.
+    Strings in facts are ASCII and cut already."""
     if _access_level is None:
         structlog.get_logger("access").log(level, "request", **facts)
     elif level >= _access_level:
         facts |= {"event": "request", "level": "info" if level == logging.INFO else "debug"}
         facts["timestamp"] = datetime.now(UTC)
-        _access_stream.write(_encode(facts).decode() + "\n")
+        _pending.append(_encode(facts))
+        if len(_pending) == 1:
+            asyncio.get_running_loop().call_later(GATHER_SECONDS, flush)
+        elif len(_pending) >= GATHER_LINES:
+            flush()
+
+
+def flush() -> None:
+    """Write the access log's lines that were gathered."""
+    if _pending:
+        lines = b"\n".join(_pending).decode()
+        _pending.clear()
+        _access_stream.write(lines + "\n")
+        _access_stream.flush()
+
+
+atexit.register(flush)
 
 
 def configure(log: Log) -> None:

@@ -21,7 +21,7 @@ from dataforge_registry.drivers.memory import MemoryDriver
 from dataforge_registry.registry.config import ConfigError, Log
 from dataforge_registry.registry.forwarded import Forwarded
 from dataforge_registry.registry.health import Health
-from dataforge_registry.registry.logs import configure
+from dataforge_registry.registry.logs import configure, flush
 from dataforge_registry.registry.metrics import Metrics, MetricsMiddleware
 from dataforge_registry.registry.middleware import AccessLog, ServerErrors
 
@@ -36,7 +36,12 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     configure(Log(level="debug"))
-    yield lambda: [json.loads(line) for line in output.getvalue().splitlines()]
+
+    def parsed() -> list[Any]:
+        flush()
+        return [json.loads(line) for line in output.getvalue().splitlines()]
+
+    yield parsed
     structlog.reset_defaults()
     root.handlers[:] = handlers
     root.setLevel(level)
