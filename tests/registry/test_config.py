@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataforge_registry.registry.config import Config, ConfigError, Filesystem, InMemory, Storage, from_yaml, load
@@ -214,6 +214,7 @@ trees = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dic
 sections = st.sampled_from([field.encode_name for field in msgspec.structs.fields(Config)])
 
 
+@settings(deadline=None)
 @given(st.dictionaries(sections, trees, max_size=4))
 def test_any_tree_is_a_configuration_or_told_why(tmp_path_factory: pytest.TempPathFactory, tree: Any) -> None:
     path = tmp_path_factory.getbasetemp() / "any.yml"

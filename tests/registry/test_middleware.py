@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import structlog
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.routing import Route
@@ -158,6 +158,7 @@ def test_nothing_raw_in_a_line(monkeypatch: pytest.MonkeyPatch, lines: Any, form
     assert len(output.getvalue().splitlines()) == 2
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_one_printable_line(text: str) -> None:
     from dataforge_registry.registry.logs import _dump

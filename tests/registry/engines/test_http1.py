@@ -72,6 +72,7 @@ def requests(draw: st.DrawFn) -> bytes:
     return head.encode() + body
 
 
+@settings(deadline=None)
 @given(requests(), st.lists(st.integers(0, 10_000), max_size=10))
 def test_how_a_request_is_cut_makes_no_difference(raw: bytes, places: list[int]) -> None:
     whole = parse([raw])
@@ -80,6 +81,7 @@ def test_how_a_request_is_cut_makes_no_difference(raw: bytes, places: list[int])
     assert parse(cut(raw, places)) == whole
 
 
+@settings(deadline=None)
 @given(requests(), st.integers(0, 10_000), st.sampled_from([b"\n", b"\n ", b"\r\n\t"]))
 def test_a_stray_line_end_in_a_head_is_refused_however_it_arrives(raw: bytes, place: int, stray: bytes) -> None:
     head, _, body = raw.partition(b"\r\n\r\n")
@@ -92,19 +94,21 @@ def test_a_stray_line_end_in_a_head_is_refused_however_it_arrives(raw: bytes, pl
     assert parse([broken[i : i + 1] for i in range(len(broken))])[1] in (400, 431)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=5))
 def test_any_bytes_are_parsed_or_refused(raw: bytes, places: list[int]) -> None:
     _, status = parse(cut(raw, places))
     assert status in (None, 400, 414, 431, 501, 505)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40))
 def test_no_host_that_passes_has_anything_but_a_host(text: bytes) -> None:
     if HOST.fullmatch(text):
         assert not set(text) & set(b"/?#@\\%\r\n\t \0\"'<>")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=12))
 def test_methods(text: str) -> None:
     if METHOD.fullmatch(text.encode()):
@@ -210,4 +214,4 @@ class InboxMachine(RuleBasedStateMachine):
 
 
 TestInbox = InboxMachine.TestCase
-TestInbox.settings = settings(max_examples=60, stateful_step_count=40)
+TestInbox.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
