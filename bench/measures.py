@@ -11,22 +11,23 @@ from registries import TOOLS, Registry
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 PATHS = Path(__file__).with_name("paths.lua")
-ARTIFACTS = 1000
 MIB = 1 << 20
 TAGGED = "bench/tagged"
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How much of each work is done: seconds a rate is taken over, bytes of the big blob, tags of the long list."""
+    """How much of each work is done: seconds a rate is taken over, artifacts that are read, bytes of the big blob, tags
+    of the long list."""
 
     seconds: float
+    artifacts: int
     big: int
     tags: int
 
 
-QUICK = Scale(seconds=1, big=128 * MIB, tags=10_000)
-FULL = Scale(seconds=2, big=512 * MIB, tags=100_000)
+QUICK = Scale(seconds=1, artifacts=300, big=128 * MIB, tags=10_000)
+FULL = Scale(seconds=2, artifacts=1000, big=512 * MIB, tags=100_000)
 
 
 @dataclass
@@ -83,9 +84,9 @@ def megabytes(figures: dict[str, Any]) -> float:
 
 
 def seed(registry: Registry, scale: Scale, folder: Path) -> Subject:
-    """Pushes what is read: 1,000 artifacts of one 8 KiB layer and a config, one big blob, two lists of tags."""
+    """Pushes what is read: artifacts of one 8 KiB layer and a config, one big blob, two lists of tags."""
     subject = Subject(registry, scale)
-    entries = subject.load("seed", repo="bench/read", n=ARTIFACTS, c=16)["seeded"]
+    entries = subject.load("seed", repo="bench/read", n=scale.artifacts, c=16)["seeded"]
     for name, kind, key in (("tag", "manifests", "tag"), ("digest", "manifests", "digest"), ("blob", "blobs", "layer")):
         subject.paths[name] = folder / f"{registry.folder.name}.{name}.paths"
         subject.paths[name].write_text("".join(f"/v2/bench/read/{kind}/{entry[key]}\n" for entry in entries))

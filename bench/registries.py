@@ -88,6 +88,8 @@ class Registry:
         folder.mkdir(parents=True)
         self._log = (folder.parent / f"{folder.name}.log").open("wb")
         kept = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
+        # No line in the log for each request: the peers' access logs are off too.
+        kept |= {"REGISTRY_LOG_LEVEL": "warning"} if kind.ours else {}
         self._process = subprocess.Popen(
             kind.command(folder, self.address), env=kept, stdout=self._log, stderr=subprocess.STDOUT
         )

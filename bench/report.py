@@ -53,7 +53,8 @@ def markdown(table: Table, memory: list[Memory], kinds: list[Kind]) -> str:
         "Above 1.0 is better than distribution, for times as well. In brackets the aim; **bold** is short of it.\n",
         ratios(table, [kind for kind in kinds if kind is not DISTRIBUTION]),
         "## Figures\n",
-        f"In brackets after a measure: connections. The big blob has {table.scale.big // MIB} MiB, the long list"
+        f"In brackets after a measure: connections. {table.scale.artifacts:,} artifacts are read at random."
+        f" The big blob has {table.scale.big // MIB} MiB, the long list"
         f" {table.scale.tags:,} tags.\n",
         figures(table, kinds),
     ]
