@@ -14,9 +14,12 @@ from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config as Settings
 
 from ..config import Http
-from .connection import LINGER_SECONDS, READ_BYTES, Connection
+from .connection import READ_BYTES, Connection
 from .inflight import EARLY_ANSWER, InFlight
 from .lifespan import lifespan
+
+LAST_BYTES_SECONDS = 1.0
+"""For the last bytes of the last answers to leave after the drain."""
 
 
 def settings(http: Http) -> Settings:
@@ -61,7 +64,7 @@ async def serve(app: Any, http: Http, sock: socket.socket, ready: Callable[[], N
             in_flight.cancel()
             await in_flight.wait(1)
         if connections:
-            await asyncio.wait(connections, timeout=LINGER_SECONDS)
+            await asyncio.wait(connections, timeout=LAST_BYTES_SECONDS)
         for connection in list(connections.values()):
             connection.abort()
         if connections:

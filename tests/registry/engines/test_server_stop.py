@@ -122,3 +122,21 @@ async def test_the_lifespans_state_reaches_every_request_as_its_own_copy(start: 
         for _ in range(2):
             await server.say(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
     assert seen == [{"answer": 42}] * 2
+
+
+@pytest.mark.asyncio
+async def test_an_application_that_does_not_stop_is_cancelled(caplog: pytest.LogCaptureFixture) -> None:
+    ended: list[str] = []
+
+    async def stubborn(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("cleaned up")
+
+    async with lifespan(stubborn):
+        pass
+    assert ended == ["cleaned up"]
+    assert "did not stop in time" in caplog.text
