@@ -207,9 +207,10 @@ class Answer:
             kind: type[RegistryError] = errors.BlobUnknown if "/blobs/" in path else errors.ManifestUnknown
         else:
             kind = _STATUSES.get(self.status) or _CODES.get(code, RegistryError)
-        return kind(
-            message or f"{method} {path} was answered with {self.status}", {"status": self.status, "code": code}
-        )
+        message = message or f"{method} {path} was answered with {self.status}"
+        if self.status == 401:
+            message = f"{message}: {_LOG_IN}"
+        return kind(message, {"status": self.status, "code": code})
 
 
 def _canonical(name: str) -> str:

@@ -1,0 +1,155 @@
+"""`dfr import`, `ls` and `read` as a user runs them, the Python API, and the demo."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+import dataforge_registry
+from dataforge_registry.core.oci.errors import ManifestUnknown
+from dataforge_registry.registry.demo import MEMBER, generated_well
+
+
+def dfr(server: Any, *arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "dataforge_registry.registry", *map(str, arguments)],
+        env={**os.environ, "DFR_REGISTRY": getattr(server, "url", server), "DFR_USERNAME": "", "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture(scope="session")
+def well(open_server: Any, logs: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file in project `cli`, well `cli-1`."""
+    path = tmp_path_factory.mktemp("las") / "cli.las"
+    path.write_bytes(logs.las("CLI 1", {"GR": np.array([1.5, np.nan, 3.25, 4.0]), "SP": logs.smooth(4)}))
+    dfr(open_server, "import", path, "--into", "cli")
+    return path
+
+
+def test_import_ends_with_a_table(open_server: Any, well: Path) -> None:
+    done = dfr(open_server, "import", well, "--into", f"{open_server.url}/cli")
+    rows = dict(line.strip().rsplit("  ", 1) for line in done.stdout.splitlines() if "  " in line.strip())
+    figures = {name.strip(): value.strip() for name, value in rows.items()}
+    assert figures["wells"] == "cli/cli-1" and figures["curves"] == "2 (0 new versions)"
+    assert figures["samples"] == "8" and figures["bytes sent"] == "0" and figures["blobs sent"] == "0"
+
+
+def test_ls(open_server: Any, well: Path) -> None:
+    assert "cli/cli-1" in dfr(open_server, "ls").stdout
+    assert "cli/cli-1" in dfr(open_server, "ls", "cli").stdout
+    curves = dfr(open_server, "ls", "cli/cli-1").stdout
+    assert "cli/cli-1/log/gr" in curves and "GAPI" in curves and "1001.5" in curves
+    assert "v1" in dfr(open_server, "ls", f"{open_server.url}/cli/cli-1/log/gr").stdout
+
+
+def test_read_csv(open_server: Any, well: Path) -> None:
+    done = dfr(open_server, "read", "cli/cli-1/log/gr", "--from", "1000.5")
+    assert done.stdout == "MD,GR\n1000.5,\n1001.0,3.250\n1001.5,4.000\n"
+
+
+def test_read_json(open_server: Any, well: Path) -> None:
+    body = json.loads(dfr(open_server, "read", "cli/cli-1/log/gr:v1", "--to", "1000.5", "--format", "json").stdout)
+    assert body["data"] == [[1000.0, 1.5], [1000.5, None]]
+    assert (body["unit"], body["index"]["unit"], body["well"]) == ("GAPI", "m", "CLI 1")
+
+
+def test_read_parquet(open_server: Any, well: Path, tmp_path: Path) -> None:
+    target = tmp_path / "gr.parquet"
+    dfr(open_server, "read", "cli/cli-1/log/gr", "--format", "parquet", "-o", target)
+    table = pq.read_table(io.BytesIO(target.read_bytes()))
+    assert table.column_names == ["MD", "GR"] and table["GR"].to_pylist() == [1.5, None, 3.25, 4.0]
+    assert [str(depth) for depth in table["MD"].to_pylist()] == ["1000.0000", "1000.5000", "1001.0000", "1001.5000"]
+
+
+def test_an_empty_window_is_a_header_alone(open_server: Any, well: Path) -> None:
+    assert dfr(open_server, "read", "cli/cli-1/log/gr", "--from", "5000").stdout == "MD,GR\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["read", "cli/cli-1"], 2, "name one, PROJECT/WELL/FRAME/CURVE"),
+        (["read", "cli"], 2, "is no reference"),
+        (["read", "cli/cli-1/log/gr", "--from", "deep"], 2, "give a number"),
+        (["read", "cli/cli-1/log/gr", "--format", "xls"], 2, "csv, json or parquet"),
+        (["read", "cli/cli-1/log/none"], 1, "there is no curve cli/cli-1/log/none"),
+        (["read", "cli/cli-1/log/gr:v9"], 1, "there is no curve cli/cli-1/log/gr:v9"),
+        (["ls", "cli/none"], 1, "there is no well cli/none"),
+        (["import", "none.las", "--into", "cli"], 1, "No such file"),
+        (["import", "none.las", "--into", "UPPER"], 2, "project"),
+    ],
+)
+def test_what_is_wrong_is_one_line(open_server: Any, well: Path, arguments: list[str], code: int, said: str) -> None:
+    done = dfr(open_server, *arguments, code=code)
+    assert said in done.stderr
+    assert all(line.startswith("dfr: ") for line in done.stderr.splitlines())
+
+
+def test_no_registry_there_is_one_line() -> None:
+    done = dfr("http://127.0.0.1:9", "ls", code=1)
+    assert "cannot be reached" in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_one_bad_file_and_nothing_is_sent(open_server: Any, logs: Any, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.las", tmp_path / "bad.las"
+    good.write_bytes(logs.las("Never Sent", {"GR": logs.smooth(5)}))
+    bad.write_bytes(b"~Version\nVERS. 2.0 :\n")
+    done = dfr(open_server, "import", good, bad, "--into", "cli-bad", code=1)
+    assert "bad.las: the file is cut off or incomplete" in done.stderr and "nothing was sent" in done.stderr
+    assert "never-sent" not in dfr(open_server, "ls").stdout
+
+
+def test_the_python_api(open_server: Any, well: Path) -> None:
+    registry = dataforge_registry.connect(open_server.url)
+    assert "cli/cli-1" in registry.wells("cli")
+    assert registry.curves("cli/cli-1") == ["cli/cli-1/log/gr", "cli/cli-1/log/sp"]
+    curve = registry.curve("cli/cli-1/log/gr", version="v1")
+    table = curve.read(depth=(1000, 1001))
+    assert table["MD"].to_pylist() == [1000.0, 1000.5, 1001.0] and table["GR"].to_pylist() == [1.5, None, 3.25]
+    assert curve.digest == registry.curve("cli/cli-1/log/gr").digest
+    with pytest.raises(ManifestUnknown):
+        registry.curve("cli/cli-1/log/none").read()
+
+
+def test_importing_the_package_stays_light() -> None:
+    script = "import sys, dataforge_registry; print([m for m in ('pyarrow', 'aiohttp', 'numpy') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_the_demo_runs_to_its_end() -> None:
+    """With the generated well in the place of the one it would fetch."""
+    # Not in pytest's folder: that one is closed to the user a private PostgreSQL runs as.
+    with tempfile.TemporaryDirectory(prefix="dfr-demo-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / ".demo").mkdir()
+        (folder / ".demo" / Path(MEMBER).name).write_bytes(generated_well())
+        done = subprocess.run(
+            [sys.executable, "-m", "dataforge_registry.registry.demo"],
+            cwd=folder,
+            env={**os.environ, "ONCE": "1", "PORT": "0", "COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+        )
+    assert done.returncode == 0, done.stderr
+    for said in (
+        "Import, second time",
+        "0 blobs and 0 bytes sent",
+        "every value is the one in the file",
+        "oras-py pulled",
+    ):
+        assert said in done.stdout
+    assert done.stderr == ""
