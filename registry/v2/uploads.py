@@ -15,7 +15,7 @@ from ...core.oci.errors import (
     UploadUnknown,
 )
 from ...core.oci.names import MAX_REPOSITORY, REPOSITORY
-from ...core.uploads import Body
+from ...core.uploads import Body, UploadSession
 from .answer import Answer, Request
 
 _CONTENT_RANGE = re.compile(r"(?:bytes[ =])?\s*(\d+)-(\d+)(?:/(\d+|\*))?")
@@ -43,11 +43,11 @@ async def patch(request: Request, repository: LocalRepository, name: str, upload
     """end-5: one more chunk, or a stream."""
     _check_encoding(request)
     session = await repository.find_upload(_id(upload))
-    begin = _content_range(request)
     try:
+        begin = _content_range(request)
         offset = await session.append(Body(request.body(), request.length, limit), begin)
     except UploadRangeInvalid as error:
-        raise _with_location(error, name, upload) from error
+        raise await _with_location(error, session, name) from error
     return Answer(202, _progress(name, upload, offset, "0-0"))
 
 
@@ -56,11 +56,11 @@ async def put(request: Request, repository: LocalRepository, name: str, upload: 
     _check_encoding(request)
     digest = _digest(request, "digest")
     session = await repository.find_upload(_id(upload))
-    begin = _content_range(request)
     try:
+        begin = _content_range(request)
         await session.finish(digest, Body(request.body(), request.length, limit), begin)
     except UploadRangeInvalid as error:
-        raise _with_location(error, name, upload) from error
+        raise await _with_location(error, session, name) from error
     return _created(name, digest)
 
 
@@ -91,9 +91,10 @@ def _progress(name: str, upload: str, offset: int, empty: str) -> dict[str, str]
     }
 
 
-def _with_location(error: UploadRangeInvalid, name: str, upload: str) -> UploadRangeInvalid:
-    headers = _progress(name, upload, error.detail["offset"], "0--1")
-    return UploadRangeInvalid(error.message, error.detail, headers)
+async def _with_location(error: UploadRangeInvalid, session: UploadSession, name: str) -> UploadRangeInvalid:
+    """The error with where to go on from: clients resume by its Location and Range."""
+    offset = error.detail["offset"] if error.detail else await session.offset()
+    return UploadRangeInvalid(error.message, {"offset": offset}, _progress(name, str(session.id), offset, "0--1"))
 
 
 def _created(name: str, digest: Digest) -> Answer:
@@ -130,7 +131,7 @@ def _content_range(request: Request) -> int | None:
     if last < first or last > _LARGEST:
         if length == 0 and last == first - 1:
             return first
-        raise UploadRangeInvalid("Content-Range ends before it starts, or past any size", {"offset": 0})
+        raise UploadRangeInvalid("Content-Range ends before it starts, or past any size")
     if length is not None and length != last - first + 1:
         raise SizeInvalid(f"Content-Range spans {last - first + 1} bytes, Content-Length says {length}")
     return first
