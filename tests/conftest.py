@@ -3,6 +3,7 @@
 DFR_TEST_POSTGRES=/usr/lib/postgresql/15/bin   run on these programs instead of the bundled ones
 DFR_TEST_DATABASE_URL=postgresql://...         use this server (its role must be allowed to create databases)
 DFR_REQUIRE_TOOLS=1                            a missing foreign program fails its tests instead of skipping them
+HYPOTHESIS_PROFILE=long                        many more examples of each property
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 
 from dataforge_registry.core.records.database import Database
 from dataforge_registry.core.records.embedded import PrivatePostgres
@@ -25,6 +27,10 @@ from dataforge_registry.core.records.schema import migrate
 
 ROOT = Path(__file__).parent.parent
 TOOLS = ROOT / ".tools" / "bin"
+
+settings.register_profile("short", deadline=None)  # a busy machine is no failure
+settings.register_profile("long", deadline=None, max_examples=20_000, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
 
 def pytest_configure() -> None:

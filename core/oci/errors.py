@@ -2,13 +2,13 @@
 
 RegistryError
 ├── NameInvalid, NameUnknown
-├── DigestInvalid, DigestUnsupported
+├── DigestInvalid (DigestUnsupported)
 ├── BlobUnknown, BlobReferenced, BlobTooLarge
-├── UploadUnknown, UploadConflict, UploadRangeInvalid, UploadSizeInvalid
-├── ManifestUnknown, ManifestInvalid, ManifestTooLarge, ManifestUnsupported, ManifestBlobUnknown, ManifestSizeInvalid,
-│   ManifestReferenced, TagInvalid, PreconditionFailed, CurveConflict
+├── UploadUnknown, UploadInvalid, UploadRangeInvalid, SizeInvalid
+├── ManifestUnknown, ManifestInvalid, ManifestTooLarge, ManifestUnsupported, ManifestBlobUnknown, ManifestReferenced,
+│   PreconditionFailed, CurveConflict
 ├── Unauthorized (TokenInvalid, ScopeInsufficient), Denied, QuotaExceeded, TooManyRequests
-├── Unsupported, MethodNotAllowed, EncodingUnsupported, QueryInvalid, RangeNotSatisfiable, HeaderTooLarge
+├── Unsupported, MethodNotAllowed, QueryInvalid, EncodingUnsupported, RangeNotSatisfiable, HeadersTooLarge
 └── Unavailable
 """
 

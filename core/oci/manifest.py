@@ -10,11 +10,12 @@ from typing import Any
 
 from . import media
 from .digest import Digest
-from .errors import DigestInvalid, ManifestInvalid, ManifestUnsupported
+from .errors import DigestInvalid, ManifestInvalid, ManifestUnsupported, SizeInvalid
 
 MAX_DEPTH = 64
 MAX_SIZE = 2**63 - 1
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+"""A JSON string, also one that is never closed: what matches at every quote is looked for in linear time."""
 _NOT_BRACKETS = re.compile(r"[^\[\]{}]+")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _FOREIGN = re.compile(r"application/vnd\.(oci\.image\.layer\.nondistributable|docker\.image\.rootfs\.foreign)\..*")
@@ -69,11 +70,11 @@ class Manifest:
 def parse(raw: bytes, content_type: str | None, digest: Digest) -> Manifest:
     """The manifest in raw, pushed with a Content-Type (None: its mediaType field decides) under a verified digest.
 
-    ManifestInvalid, ManifestUnsupported or DigestInvalid where it is not one unambiguous manifest.
+    ManifestInvalid, ManifestUnsupported, DigestInvalid or SizeInvalid where it is not one unambiguous manifest.
     """
     body = _object(_strict_json(raw), "the manifest")
     media_type = _media_type(body, content_type)
-    if body.get("schemaVersion") != 2 or isinstance(body["schemaVersion"], bool):
+    if body.get("schemaVersion") != 2 or not isinstance(body["schemaVersion"], int):
         raise ManifestInvalid("schemaVersion must be 2")
     is_index = media_type in media.INDEXES
     for name in ("config", "layers", "fsLayers") if is_index else ("manifests", "fsLayers"):
@@ -83,7 +84,7 @@ def parse(raw: bytes, content_type: str | None, digest: Digest) -> Manifest:
         raise ManifestInvalid("an image manifest needs a config; use the empty descriptor where there is none")
     if is_index and "manifests" not in body:
         raise ManifestInvalid("an index needs manifests, if only an empty list")
-    return Manifest(
+    manifest = Manifest(
         raw=raw,
         media_type=media_type,
         digest=digest,
@@ -94,6 +95,11 @@ def parse(raw: bytes, content_type: str | None, digest: Digest) -> Manifest:
         artifact_type=_text(body, "artifactType", "the manifest") or None,
         annotations=_annotations(body, "the manifest"),
     )
+    sizes: dict[Digest, int] = {}
+    for entry in (*manifest.blobs, *manifest.manifests):
+        if sizes.setdefault(entry.digest, entry.size) != entry.size:
+            raise SizeInvalid(f"the manifest gives {entry.digest} two different sizes")
+    return manifest
 
 
 def _strict_json(raw: bytes) -> Any:
@@ -101,12 +107,11 @@ def _strict_json(raw: bytes) -> Any:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ManifestInvalid(f"the manifest is not UTF-8: byte {error.start} cannot be read") from None
-    depth = deepest = 0
-    for run in _NOT_BRACKETS.sub("", _STRING.sub("", text)):
-        depth += 1 if run in "[{" else -1
-        deepest = max(deepest, depth)
-    if deepest > MAX_DEPTH:
-        raise ManifestInvalid(f"the manifest is nested {deepest} deep; at most {MAX_DEPTH} is read")
+    depth = 0
+    for bracket in _NOT_BRACKETS.sub("", _STRING.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        if depth > MAX_DEPTH:
+            raise ManifestInvalid(f"the manifest is nested more than {MAX_DEPTH} deep")
     try:
         return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:

@@ -5,14 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from dataforge_registry.core.curves.model import Curve, Frame, Index, Values, Well
 from dataforge_registry.core.curves.pack import Packed, Previous, pack, pack_index
-
-settings.register_profile("no-clock", deadline=None)  # a busy machine is no failure
-settings.load_profile("no-clock")
 
 
 class Maker:
