@@ -1029,7 +1029,7 @@ BEGIN
       SELECT g.id, g.artifact_id AS target, a.digest INTO t FROM tag g JOIN artifact a ON a.id = g.artifact_id
       WHERE g.repository_id = p_repository AND g.name = v_tag FOR UPDATE OF g;
       IF FOUND THEN
-        IF p_if_none_match OR (p_if_match IS NOT NULL AND p_if_match <> t.digest) THEN
+        IF p_if_none_match OR p_if_match NOT IN ('*', t.digest) THEN
           PERFORM refuse('RG412', 'PRECONDITION', jsonb_build_object('tag', v_tag, 'digest', t.digest));
         END IF;
         UPDATE tag SET artifact_id = manifest_put.artifact_id, push_time = clock_timestamp() WHERE id = t.id;

@@ -1,13 +1,12 @@
 """LocalRepository: where bytes and records meet. Bound to who asks and to one name; each call asks for the right."""
 
-import json
 from collections.abc import AsyncGenerator
 from uuid import UUID, uuid4
 
 from .access import Action, Principal, permits, require
 from .oci.accessory import accessory_of
 from .oci.digest import Digest
-from .oci.errors import BlobUnknown, ManifestTooLarge, ManifestUnknown, NameUnknown
+from .oci.errors import BlobUnknown, ManifestTooLarge, ManifestUnknown, NameUnknown, UploadUnknown
 from .oci.manifest import Manifest, parse
 from .oci.names import is_tag
 from .oci.repository import Blob, Stored
@@ -75,7 +74,11 @@ class LocalRepository:
 
     async def find_upload(self, upload: UUID) -> UploadSession:
         """An upload of this principal in this repository; its first use tells whether it is there."""
-        return self._session(await self._pushable(), upload)
+        home = await self._home()
+        self._require_push(home)
+        if home.repository_id is None:
+            raise UploadUnknown("there is no such upload here; start a new one")
+        return self._session(home.repository_id, upload)
 
     def _session(self, repository_id: int, upload: UUID) -> UploadSession:
         return UploadSession(self._store, repository_id, self._principal.key, upload)
@@ -118,8 +121,10 @@ class LocalRepository:
         blobs and children it names that are not here."""
         if len(raw) > self._store.limits.manifest:
             raise ManifestTooLarge(f"a manifest may have at most {self._store.limits.manifest} bytes here")
-        repository_id = await self._pushable()
+        home = await self._home()
+        self._require_push(home)
         manifest = parse(raw, content_type, digest)
+        repository_id = await self._made(home)
         attached = accessory_of(manifest, tag_names)
         absent = await artifacts.put(
             self._database,
@@ -148,40 +153,13 @@ class LocalRepository:
         return await tags.names(self._database, await self._existing(Action.PULL), after, limit)
 
     async def referrers(self, subject: Digest, artifact_type: str | None, after: str, limit: int) -> list[Referrer]:
-        """What refers to a digest, by digest, the list under its fallback tag merged in. Never NameUnknown."""
+        """What refers to a digest, by digest. A list that a client left under the fallback tag `sha256-<hex>` adds
+        nothing: the subject of every manifest here was recorded when it was pushed."""
         home = await self._home()
         require(self._principal, home.rights, Action.PULL)
         if home.repository_id is None:
             return []
-        found = await artifacts.referrers(self._database, home.repository_id, subject, artifact_type, after, limit)
-        known = {entry.digest for entry in found}
-        extra = [
-            entry
-            for entry in await self._fallback(subject)
-            if entry.digest > after and entry.digest not in known and artifact_type in (None, entry.artifact_type)
-        ]
-        return sorted(found + extra, key=lambda entry: entry.digest)[:limit]
-
-    async def _fallback(self, subject: Digest) -> list[Referrer]:
-        """Entries of an index that a client without the referrers API left under `sha256-<hex>`, of this subject."""
-        tag = f"{subject.algorithm}-{subject.hex}"[:128]
-        key = Key(self._principal, self._name, tag)
-        _, found = await self._store.by_tag.get(key)
-        if found is None:
-            return []
-        listed = json.loads(await artifacts.raw(self._database, found.id) or b"{}").get("manifests") or []
-        entries = []
-        for entry in listed:
-            _, child = await self._store.by_digest.get(Key(self._principal, self._name, entry["digest"]))
-            raw = await artifacts.raw(self._database, child.id) if child else None
-            if raw is None or child is None:
-                continue
-            manifest = parse(raw, child.media_type, Digest(child.digest))
-            if manifest.subject is not None and manifest.subject.digest == subject:
-                entries.append(
-                    Referrer(child.digest, child.media_type, child.size, manifest.referrer_type, manifest.annotations)
-                )
-        return entries
+        return await artifacts.referrers(self._database, home.repository_id, subject, artifact_type, after, limit)
 
     # -- rights --------------------------------------------------------------------------------------------------------
 
@@ -202,12 +180,21 @@ class LocalRepository:
     async def _pushable(self) -> int:
         """The repository's id for one who may push; the first push makes the row."""
         home = await self._home()
-        may_make = home.rights.admin and self._store.limits.autocreate and home.rights.project_id is None
-        if not may_make:
+        self._require_push(home)
+        return await self._made(home)
+
+    def _require_push(self, home: Home) -> None:
+        if not self._may_make(home):
             require(self._principal, home.rights, Action.PUSH)
+
+    def _may_make(self, home: Home) -> bool:
+        """Whether a push makes the project too."""
+        return home.rights.admin and self._store.limits.autocreate and home.rights.project_id is None
+
+    async def _made(self, home: Home) -> int:
         if home.repository_id is not None:
             return home.repository_id
-        return await repositories.make(self._database, self._name, may_make, self._actor)
+        return await repositories.make(self._database, self._name, self._may_make(home), self._actor)
 
     async def _find_blob(self, digest: Digest) -> tuple[Home, FoundBlob]:
         home, found = await self._store.by_blob.get(Key(self._principal, self._name, digest))

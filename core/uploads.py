@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 from ..drivers.base import Staging
 from . import hashing
 from .oci.digest import Digest, blob_key
-from .oci.errors import BlobTooLarge, DigestInvalid, Unavailable, UploadRangeInvalid, UploadUnknown
+from .oci.errors import BlobTooLarge, DigestInvalid, SizeInvalid, Unavailable, UploadRangeInvalid, UploadUnknown
 from .records import blobs, uploads
 from .storage_errors import storage_errors
 from .store import Store
@@ -28,7 +28,8 @@ class BodyBroken(Exception):
 
 
 class Body:
-    """A request's body, measured. `broken` once the client left: with `keep_broken` the bytes simply end there."""
+    """A request's body, measured: SizeInvalid where it has not `length` bytes, BlobTooLarge over `limit`. `broken` once
+    the client left: with `keep_broken` the bytes simply end there."""
 
     def __init__(self, chunks: AsyncIterable[bytes], length: int | None, limit: int | None) -> None:
         self.length = length
@@ -48,6 +49,7 @@ class Body:
             async for chunk in self._chunks:
                 self._count(chunk)
                 yield chunk
+            self._end()
         except BodyBroken:
             self.broken = True
             if not self.keep_broken:
@@ -64,12 +66,19 @@ class Body:
             size += len(chunk)
             if size > most:
                 return None
+        self._end()
         return b"".join(self._held)
 
     def _count(self, chunk: bytes) -> None:
         self._seen += len(chunk)
         if self._limit is not None and self._seen > self._limit:
             raise self._too_large()
+        if self.length is not None and self._seen > self.length:
+            raise SizeInvalid(f"the body is longer than the {self.length} bytes that were announced")
+
+    def _end(self) -> None:
+        if self.length is not None and self._seen != self.length:
+            raise SizeInvalid(f"the body has {self._seen} bytes, {self.length} were announced")
 
     def _too_large(self) -> BlobTooLarge:
         return BlobTooLarge(f"a blob may have at most {self._limit} bytes here", {"limit": self._limit})
@@ -133,6 +142,8 @@ class UploadSession:
             expiry = self._store.limits.upload_expiry
             state = hasher.save() if hasher else None
             if not await uploads.save(self._database, self.id, lease, state, grown, expiry):
+                if fresh:  # cancelled meanwhile: no row knows of these bytes
+                    self._store.later(self._store.driver.abort(grown))
                 raise _elsewhere(await self.offset())
         if body.broken:
             raise BodyBroken
@@ -229,7 +240,8 @@ class UploadSession:
                 staging = await self._fork(staging, lease, upload.offset)
             yield upload, lease, staging
         except Exception:  # not when cancelled: a thread may still be writing, so the next writer must fork
-            self._store.later(uploads.release(self._database, self.id, lease))
+            with suppress(Unavailable):  # before the answer: the client may go on at once
+                await uploads.release(self._database, self.id, lease)
             raise
         finally:
             renewal.cancel()

@@ -45,7 +45,7 @@ class Referrer:
 
 @dataclass(frozen=True, slots=True)
 class Precondition:
-    """If-Match (a digest) or If-None-Match: * on the tags of a push."""
+    """If-Match (a digest, or * for any) or If-None-Match: * on the tags of a push."""
 
     match: str | None = None
     none: bool = False

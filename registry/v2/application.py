@@ -121,7 +121,7 @@ class Distribution:
     async def _blob(self, request: Request, route: Route, repository: LocalRepository) -> Answer:
         digest = Digest.parse(route.reference)
         if request.method == "HEAD":
-            return await blobs.head(repository, digest)
+            return await blobs.head(request, repository, digest)
         if request.method == "DELETE":
             return await blobs.delete(repository, digest)
         return await blobs.get(request, repository, self._store.reading, digest)

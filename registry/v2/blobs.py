@@ -11,14 +11,16 @@ from ...core.reading import BlobReading
 from ...core.records.lookup import FoundBlob
 from ..ranges import Span, parse_range
 from .answer import Answer, Request
-from .conditional import not_modified
+from .conditional import not_modified, wanted_range
 
 IMMUTABLE = "private, max-age=31536000, immutable"
 
 
-async def head(repository: LocalRepository, digest: Digest) -> Answer:
+async def head(request: Request, repository: LocalRepository, digest: Digest) -> Answer:
     """end-2: whether the blob is here; for one who may push, a promise that it stays for a while."""
     blob = await repository.stat_blob(digest)
+    if not_modified(request, digest):
+        return Answer(304, _headers(digest))
     return Answer(200, _headers(digest) | {"content-length": str(blob.size)})
 
 
@@ -28,7 +30,7 @@ async def get(request: Request, repository: LocalRepository, reading: BlobReadin
     headers = _headers(digest)
     if not_modified(request, digest):
         return Answer(304, headers)
-    spans = parse_range(request.headers.get("range"), found.size)
+    spans = parse_range(wanted_range(request, digest), found.size)
     if len(spans) > 1:
         return await _multipart(reading, found, spans, headers)
     start, stop = (spans[0].start, spans[0].stop) if spans else (0, found.size)

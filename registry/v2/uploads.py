@@ -18,8 +18,9 @@ from ...core.oci.names import MAX_REPOSITORY, REPOSITORY
 from ...core.uploads import Body, UploadSession
 from .answer import Answer, Request
 
-_CONTENT_RANGE = re.compile(r"(?:bytes[ =])?\s*(\d+)-(\d+)(?:/(\d+|\*))?")
+_CONTENT_RANGE = re.compile(r"(?:bytes[ =])?\s*([0-9]+)-([0-9]+)(?:/([0-9]+|\*))?")
 _LARGEST = 2**63 - 1
+_DIGITS = len(str(_LARGEST))
 
 
 async def start(request: Request, repository: LocalRepository, name: str, limit: int | None) -> Answer:
@@ -44,8 +45,8 @@ async def patch(request: Request, repository: LocalRepository, name: str, upload
     _check_encoding(request)
     session = await repository.find_upload(_id(upload))
     try:
-        begin = _content_range(request)
-        offset = await session.append(Body(request.body(), request.length, limit), begin)
+        begin, length = _content_range(request)
+        offset = await session.append(Body(request.body(), length, limit), begin)
     except UploadRangeInvalid as error:
         raise await _with_location(error, session, name) from error
     return Answer(202, _progress(name, upload, offset, "0-0"))
@@ -57,8 +58,8 @@ async def put(request: Request, repository: LocalRepository, name: str, upload: 
     digest = _digest(request, "digest")
     session = await repository.find_upload(_id(upload))
     try:
-        begin = _content_range(request)
-        await session.finish(digest, Body(request.body(), request.length, limit), begin)
+        begin, length = _content_range(request, last=True)
+        await session.finish(digest, Body(request.body(), length, limit), begin)
     except UploadRangeInvalid as error:
         raise await _with_location(error, session, name) from error
     return _created(name, digest)
@@ -118,23 +119,34 @@ def _id(text: str) -> UUID:
     return found
 
 
-def _content_range(request: Request) -> int | None:
-    """Where the chunk starts, by Content-Range (`a-b`, also `bytes a-b/total`); None without one."""
-    header = request.headers.get("content-range")
+def _content_range(request: Request, last: bool = False) -> tuple[int | None, int | None]:
+    """(where the chunk starts, its length in bytes), by Content-Range (`a-b`, also `bytes a-b/total`) and
+    Content-Length; None where neither says it. The last chunk ends where the total does."""
+    header, length = request.headers.get("content-range"), request.length
     if header is None:
-        return None
+        return None, length
     match = _CONTENT_RANGE.fullmatch(header.strip())
     if not match:
         raise UploadInvalid("Content-Range reads <first>-<last>, in bytes")
-    first, last = int(match[1]), int(match[2])
-    length = request.length
-    if last < first or last > _LARGEST:
-        if length == 0 and last == first - 1:
-            return first
-        raise UploadRangeInvalid("Content-Range ends before it starts, or past any size")
-    if length is not None and length != last - first + 1:
-        raise SizeInvalid(f"Content-Range spans {last - first + 1} bytes, Content-Length says {length}")
-    return first
+    first, end = _position(match[1]), _position(match[2]) + 1
+    if end <= first:
+        if length == 0 and end == first:
+            return first, 0
+        raise UploadRangeInvalid("Content-Range ends before it starts")
+    if length is not None and length != end - first:
+        raise SizeInvalid(f"Content-Range spans {end - first} bytes, Content-Length says {length}")
+    total = _position(match[3]) if match[3] and match[3] != "*" else None
+    if total is not None and (total < end or (last and total != end)):
+        raise SizeInvalid(f"Content-Range ends after {end} bytes of {total}")
+    return first, end - first
+
+
+def _position(digits: str) -> int:
+    """A byte position; UploadRangeInvalid past any size."""
+    position = int(digits.lstrip("0")[:_DIGITS] or "0")
+    if len(digits.lstrip("0")) > _DIGITS or position >= _LARGEST:
+        raise UploadRangeInvalid("Content-Range goes past any size")
+    return position
 
 
 def _check_encoding(request: Request) -> None:

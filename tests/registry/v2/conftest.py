@@ -1,17 +1,37 @@
-"""A registry as a process on each engine, and a client that sends just what it is told to."""
+"""Registries as processes on each engine, open and with accounts, and a client that sends just what it is told to.
 
+One process of a kind serves all modules: each test pushes to a repository of its own (`name`), and after every module
+the records and the store must agree (invariants.py) and the log must hold no traceback.
+"""
+
+import asyncio
+import base64
 import hashlib
 import http.client
 import itertools
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
+import asyncpg
 import pytest
 
-from ..client.conftest import served
+from dataforge_registry.core.access import DEVELOPER, GUEST, MAINTAINER, SYSTEM
+from dataforge_registry.core.passwords import Passwords
+from dataforge_registry.core.records import accounts, projects
+from dataforge_registry.core.records.embedded import PrivatePostgres
 
+from ..client.conftest import Served, served
+from .invariants import violations
+
+T = TypeVar("T")
+ENGINES = ("hypercorn", "granian")
+PEOPLE = ("ann", "mia", "guy", "eve")
+PASSWORD = secrets.token_urlsafe(16)
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 NUMBERS = itertools.count()
@@ -35,14 +55,69 @@ class Answer:
         return str(entry["code"])
 
 
+def together(jobs: Sequence[Callable[[], T]]) -> list[T]:
+    """The results of jobs that run at once, in order."""
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        return [job.result() for job in [pool.submit(job) for job in jobs]]
+
+
 @dataclass(frozen=True)
 class Registry:
+    """A running registry as one client sees it; `login` goes with every request."""
+
     host: str
+    server: Served
+    dsn: str
+    login: Mapping[str, str]
+
+    def by(self, user: str, password: str = PASSWORD) -> "Registry":
+        """The same registry, as a user sees it."""
+        text = base64.b64encode(f"{user}:{password}".encode()).decode()
+        return replace(self, login={"Authorization": f"Basic {text}"})
+
+    def records(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
+        """What a statement finds in the registry's own database."""
+
+        async def ask() -> list[asyncpg.Record]:
+            connection = await asyncpg.connect(self.dsn)
+            try:
+                return await connection.fetch(statement, *arguments)
+            finally:
+                await connection.close()
+
+        return asyncio.run(ask())
+
+    def project(self, name: str, **options: Any) -> str:
+        """Make a project, as `dfr project create` does."""
+
+        async def make() -> None:
+            connection = await asyncpg.connect(self.dsn)
+            try:
+                await projects.create(connection, SYSTEM, name, **options)
+            finally:
+                await connection.close()
+
+        asyncio.run(make())
+        return name
+
+    def used(self, name: str) -> int:
+        """The bytes that a repository's project is charged for."""
+        row = self.records("SELECT storage_used FROM project WHERE name = $1 AND NOT deleted", name.split("/")[0])
+        return int(row[0][0])
+
+    def check(self) -> None:
+        """The records and the store agree, and nothing unexpected happened."""
+        found = asyncio.run(violations(self.dsn, self.server.directory / "storage"))
+        assert not found, "\n".join(found)
+        log = (self.server.directory.parent / "log").read_text(errors="replace")
+        assert "Traceback" not in log, log[-8000:]
 
     def send(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
         connection = http.client.HTTPConnection(self.host, timeout=30)
         try:
-            connection.request(method, path, body, dict(headers or {}), encode_chunked=not isinstance(body, bytes))
+            connection.request(
+                method, path, body, {**self.login, **(headers or {})}, encode_chunked=not isinstance(body, bytes)
+            )
             answer = connection.getresponse()
             found = {name.lower(): value for name, value in answer.getheaders()}
             return Answer(answer.status, found, answer.read())
@@ -74,13 +149,62 @@ class Registry:
         return self.send("PUT", f"/v2/{name}/manifests/{reference}", raw, headers)
 
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param(engine, marks=pytest.mark.xdist_group(f"v2-{engine}")) for engine in ("hypercorn", "granian")],
-)
-def registry(request: pytest.FixtureRequest) -> Iterator[Registry]:
-    with served("--auth", "none", "--engine", request.param) as server:
-        yield Registry(server.url.removeprefix("http://"))
+def _engines(kind: str) -> list[Any]:
+    return [pytest.param(engine, marks=pytest.mark.xdist_group(f"v2-{kind}-{engine}")) for engine in ENGINES]
+
+
+@contextmanager
+def _running(*arguments: str, password: str = "") -> Iterator[Registry]:
+    with served(*arguments, password=password) as server, PrivatePostgres.start(server.directory) as postgres:
+        registry = Registry(server.url.removeprefix("http://"), server, postgres.dsn, {})
+        yield registry
+        registry.check()
+
+
+@pytest.fixture(scope="session", params=_engines("open"))
+def open_registry(request: pytest.FixtureRequest) -> Iterator[Registry]:
+    with _running("--auth", "none", "--engine", request.param) as registry:
+        yield registry
+
+
+@pytest.fixture(scope="session", params=_engines("closed"))
+def closed_registry(request: pytest.FixtureRequest) -> Iterator[Registry]:
+    with _running("--engine", request.param, password=PASSWORD) as registry:
+        asyncio.run(_people(registry.dsn))
+        yield registry
+
+
+async def _people(dsn: str) -> None:
+    passwords = Passwords()
+    hashed = await passwords.hash(PASSWORD)
+    passwords.close()
+    connection = await asyncpg.connect(dsn)
+    try:
+        for user in PEOPLE:
+            await accounts.create(connection, SYSTEM, user, hashed)
+        await projects.create(connection, SYSTEM, "wells")
+        await projects.create(connection, SYSTEM, "secret")
+        await projects.create(connection, SYSTEM, "open", public=True)
+        for user, role in (("ann", DEVELOPER), ("mia", MAINTAINER), ("guy", GUEST)):
+            await projects.set_member(connection, SYSTEM, "wells", "user", user, role)
+            await projects.set_member(connection, SYSTEM, "open", "user", user, role)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="module")
+def registry(open_registry: Registry) -> Iterator[Registry]:
+    """A registry that asks nobody who is there."""
+    yield open_registry
+    open_registry.check()
+
+
+@pytest.fixture(scope="module")
+def door(closed_registry: Registry) -> Iterator[Registry]:
+    """A registry with accounts, as nobody sees it. Private `wells` and public `open` have the members ann (developer),
+    mia (maintainer) and guy (guest); private `secret` has none, and eve is nowhere a member."""
+    yield closed_registry
+    closed_registry.check()
 
 
 @pytest.fixture
