@@ -797,6 +797,7 @@ BEGIN
     UPDATE artifact_blob b SET
       state = CASE WHEN was IN ('live', 'condemned') THEN 'live' ELSE 'pending' END,
       generation = blob_take.generation,
+      size = CASE WHEN was = 'gone' THEN p_size ELSE b.size END,  -- a hand-back's tombstone knows none
       key = CASE WHEN was IN ('gone', 'missing') THEN NULL ELSE b.key END,
       keep_until = CASE WHEN was IN ('live', 'pending') THEN greatest(b.keep_until, clock_timestamp() + p_lease)
                         ELSE clock_timestamp() + p_lease END
