@@ -17,6 +17,7 @@ from msgspec import Meta, field
 from .environment import BadVariable, assign, overlay
 from .units import Duration, Secret, Size, decode
 
+DRIVERS = ("filesystem", "inmemory")
 NOT_BUILT = ("s3", "azure", "gcs", "swift", "oss", "cos", "obs")
 _FILE = re.compile(r"\$\{file:([^}]+)\}")
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -226,7 +227,7 @@ def _one_driver(tree: dict[str, Any]) -> None:
     storage = tree.get("storage")
     if not isinstance(storage, dict):
         raise ConfigError("no storage: give --data DIR or set storage.filesystem.rootdirectory")
-    chosen = [name for name in ("filesystem", "inmemory", *NOT_BUILT) if name in storage]
+    chosen = [name for name in (*DRIVERS, *NOT_BUILT) if name in storage]
     for name in chosen:
         if name in NOT_BUILT:
             raise ConfigError(f"storage.{name}: this driver is not built yet (there are filesystem and inmemory)")
@@ -263,7 +264,7 @@ def load(
 ) -> Config:
     """The configuration from a file, variables and command line (overrides: dotted key -> value), or ConfigError.
 
-    A data folder without a storage section means files in DATA/storage; without `database.url` the records live in a
+    A data folder without a storage driver means files in DATA/storage; without `database.url` the records live in a
     private PostgreSQL in DATA/postgres.
     """
     try:
@@ -275,8 +276,9 @@ def load(
     tree = {name: {} if item is None and name != "storage" else item for name, item in tree.items()}
     if data is not None:
         tree["data"] = str(data)
-    if tree.get("data") and not tree.get("storage"):
-        tree["storage"] = {"filesystem": {"rootdirectory": str(Path(str(tree["data"])) / "storage")}}
+    storage = tree.get("storage") or {}
+    if tree.get("data") and isinstance(storage, dict) and not {*DRIVERS, *NOT_BUILT} & set(storage):
+        tree["storage"] = {"filesystem": {"rootdirectory": str(Path(str(tree["data"])) / "storage")}, **storage}
     return _convert(_include(tree, "$"))
 
 

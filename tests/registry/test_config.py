@@ -60,6 +60,12 @@ def test_a_data_folder_is_enough() -> None:
     assert config.auth.mode == "local"
 
 
+def test_other_storage_keys_leave_the_data_folder_its_files() -> None:
+    config = load(None, {"REGISTRY_STORAGE_DELETE_ENABLED": "false"}, data="/srv/data")
+    assert config.storage.filesystem == Filesystem("/srv/data/storage")
+    assert not config.storage.delete.enabled
+
+
 def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
     path = written(tmp_path, "data: /a\nhttp: {port: 1, host: file, drain: 5}\n")
     env = {"REGISTRY_HTTP_PORT": "2", "REGISTRY_HTTP_HOST": "env"}

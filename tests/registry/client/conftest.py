@@ -27,14 +27,15 @@ class Served:
 
 
 @contextmanager
-def served(*arguments: str, password: str = "") -> Iterator[Served]:
+def served(*arguments: str, password: str = "", **settings: str) -> Iterator[Served]:
+    """A registry in a process of its own; settings are its REGISTRY_ variables."""
     # Not in pytest's folder: that one is closed to the user a private PostgreSQL runs as.
     with tempfile.TemporaryDirectory(prefix="dfr-client-") as folder:
         Path(folder).chmod(0o755)
         data = Path(folder) / "data"
         command = [sys.executable, "-m", "dataforge_registry.registry", "serve", "--data", str(data), "--port", "0"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("REGISTRY_", "DFR_"))}
-        environment |= {"REGISTRY_AUTH_ADMIN_PASSWORD": password} if password else {}
+        environment |= settings | ({"REGISTRY_AUTH_ADMIN_PASSWORD": password} if password else {})
         with (Path(folder) / "log").open("w") as log:
             process = subprocess.Popen(
                 [*command, *arguments], env=environment, stdout=subprocess.PIPE, stderr=log, text=True

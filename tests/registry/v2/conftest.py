@@ -149,13 +149,31 @@ class Registry:
         return self.send("PUT", f"/v2/{name}/manifests/{reference}", raw, headers)
 
 
+def index(*children: bytes, media_type: str = INDEX, **more: Any) -> dict[str, Any]:
+    """An index of image manifests or indexes, given by their bytes."""
+    entries = [{"mediaType": json.loads(raw)["mediaType"], "digest": sha256(raw), "size": len(raw)} for raw in children]
+    return {"schemaVersion": 2, "mediaType": media_type, "manifests": entries, **more}
+
+
+def pushed(registry: Registry, name: str, tag: str, body: dict[str, Any]) -> bytes:
+    """Push it; its bytes."""
+    raw = json.dumps(body).encode()
+    answer = registry.put(name, tag, raw, body["mediaType"])
+    assert answer.status == 201, answer.body
+    return raw
+
+
 def _engines(kind: str) -> list[Any]:
     return [pytest.param(engine, marks=pytest.mark.xdist_group(f"v2-{kind}-{engine}")) for engine in ENGINES]
 
 
 @contextmanager
-def _running(*arguments: str, password: str = "") -> Iterator[Registry]:
-    with served(*arguments, password=password) as server, PrivatePostgres.start(server.directory) as postgres:
+def running(*arguments: str, password: str = "", **environment: str) -> Iterator[Registry]:
+    """A registry of this test's own, checked when it is done with."""
+    with (
+        served(*arguments, password=password, **environment) as server,
+        PrivatePostgres.start(server.directory) as postgres,
+    ):
         registry = Registry(server.url.removeprefix("http://"), server, postgres.dsn, {})
         yield registry
         registry.check()
@@ -163,13 +181,13 @@ def _running(*arguments: str, password: str = "") -> Iterator[Registry]:
 
 @pytest.fixture(scope="session", params=_engines("open"))
 def open_registry(request: pytest.FixtureRequest) -> Iterator[Registry]:
-    with _running("--auth", "none", "--engine", request.param) as registry:
+    with running("--auth", "none", "--engine", request.param) as registry:
         yield registry
 
 
 @pytest.fixture(scope="session", params=_engines("closed"))
 def closed_registry(request: pytest.FixtureRequest) -> Iterator[Registry]:
-    with _running("--engine", request.param, password=PASSWORD) as registry:
+    with running("--engine", request.param, password=PASSWORD) as registry:
         asyncio.run(_people(registry.dsn))
         yield registry
 
