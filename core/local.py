@@ -15,7 +15,7 @@ from .records.artifacts import Actor, Precondition, Referrer
 from .records.lookup import FoundArtifact, FoundBlob, Home, Key
 from .records.pulls import Pull
 from .store import Store
-from .uploads import Body, UploadSession, store_body
+from .uploads import Body, UploadSession, compare, store_body
 
 
 class LocalRepository:
@@ -111,19 +111,24 @@ class LocalRepository:
 
     async def push_manifest(
         self,
-        raw: bytes,
+        body: Body,
         content_type: str | None,
-        digest: Digest,
+        digest: Digest | None,
         tag_names: list[str],
         expected: Precondition | None = None,
     ) -> tuple[Manifest, int]:
-        """One push, one transaction; the digest has been compared with raw. Back come the parsed manifest and how many
-        blobs and children it names that are not here."""
-        if len(raw) > self._store.limits.manifest:
-            raise ManifestTooLarge(f"a manifest may have at most {self._store.limits.manifest} bytes here")
+        """One push, one transaction, under a digest that the bytes must have (None: their SHA-256). Back come the
+        parsed manifest and how many blobs and children it names that are not here."""
         home = await self._home()
-        self._require_push(home)
-        manifest = parse(raw, content_type, digest)
+        self._require_push(home)  # before the body: nobody else has it read
+        raw = await body.read(self._store.limits.manifest)
+        if raw is None:
+            limit = self._store.limits.manifest
+            raise ManifestTooLarge(f"a manifest may have at most {limit} bytes here", {"limit": limit})
+        found = Digest.of(raw, digest.algorithm if digest else "sha256")
+        if digest is not None:
+            compare(digest, found)
+        manifest = parse(raw, content_type, found)
         repository_id = await self._made(home)
         attached = accessory_of(manifest, tag_names)
         absent = await artifacts.put(

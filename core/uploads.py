@@ -88,7 +88,7 @@ async def store_body(store: Store, repository_id: int, digest: Digest, body: Bod
     """A blob that arrives in one request without an upload (POST ?digest=)."""
     content = await body.read(store.limits.inline)
     if content is not None:
-        _compare(digest, Digest.of(content, digest.algorithm))
+        compare(digest, Digest.of(content, digest.algorithm))
         await blobs.store_inline(store.database, repository_id, digest, content, store.limits.lease)
         return
     hasher = hashing.OneRequest(digest.algorithm)
@@ -96,7 +96,7 @@ async def store_body(store: Store, repository_id: int, digest: Digest, body: Bod
         staging = await store.driver.begin(body.length)
         try:
             staging = await store.driver.append(staging, body, hasher)
-            _compare(digest, hasher.digest())
+            compare(digest, hasher.digest())
             await _keep(store, repository_id, digest, staging, None)
         finally:
             store.later(store.driver.abort(staging))
@@ -160,7 +160,7 @@ class UploadSession:
             if upload.answer == "done":
                 return
             if content and staging is None and upload.offset == 0:  # small, whole, and not what its digest says
-                _compare(digest, Digest.of(content, digest.algorithm))
+                compare(digest, Digest.of(content, digest.algorithm))
             hasher = await self._hasher(upload, digest.algorithm)
             with storage_errors():
                 fresh = staging is None
@@ -168,7 +168,7 @@ class UploadSession:
                 if content != b"":
                     staging = await self._appended(staging, body, hasher, fresh)
                 try:
-                    _compare(digest, hasher.digest())
+                    compare(digest, hasher.digest())
                     await _keep(self._store, self._repository_id, digest, staging, self.id)
                 except BaseException:
                     if fresh:
@@ -282,7 +282,8 @@ async def _keep(store: Store, repository_id: int, digest: Digest, staging: Stagi
     raise Unavailable("this blob is being deleted and pushed over and over; try again", headers={"Retry-After": "5"})
 
 
-def _compare(given: Digest, found: Digest) -> None:
+def compare(given: Digest, found: Digest) -> None:
+    """Return where content has the digest it was given under; else DigestInvalid with both."""
     if given != found:
         raise DigestInvalid("the content does not have the digest that was given", {"given": given, "found": found})
 

@@ -113,8 +113,7 @@ class Distribution:
             case "GET":
                 return await manifests.get(request, repository, manifests.reference_of(route.reference))
             case "PUT":
-                limit = self._store.limits.manifest
-                return await manifests.put(request, repository, route.name, route.reference, limit)
+                return await manifests.put(request, repository, route.name, route.reference)
             case _:
                 return await manifests.delete(repository, route.reference)
 

@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 from ...core.local import LocalRepository
 from ...core.oci.digest import Digest
-from ...core.oci.errors import DigestInvalid, EncodingUnsupported, ManifestTooLarge, ManifestUnknown
+from ...core.oci.errors import EncodingUnsupported, ManifestUnknown
 from ...core.oci.names import check_tag, is_tag
 from ...core.oci.repository import Stored
 from ...core.uploads import Body
@@ -39,7 +39,7 @@ async def get(request: Request, repository: LocalRepository, reference: str) -> 
     return Answer(200, _headers(stored), raw)
 
 
-async def put(request: Request, repository: LocalRepository, name: str, reference: str, limit: int) -> Answer:
+async def put(request: Request, repository: LocalRepository, name: str, reference: str) -> Answer:
     """end-7, and end-7b: by digest with any number of `?tag=`. All tags move, or none."""
     digest = Digest.parse(reference) if ":" in reference else None
     tags = [check_tag(tag) for tag in request.query.get("tag", [])]
@@ -48,11 +48,9 @@ async def put(request: Request, repository: LocalRepository, name: str, referenc
     if request.headers.get("content-encoding", "identity") != "identity":
         raise EncodingUnsupported("send manifests as they are, without Content-Encoding")
     expected = precondition(request)
-    raw = await _read(request, limit)
-    found = Digest.of(raw, digest.algorithm if digest else "sha256")
-    if digest is not None and digest != found:
-        raise DigestInvalid("the manifest does not have the digest it is put under", {"given": digest, "found": found})
-    manifest, absent = await repository.push_manifest(raw, request.headers.get("content-type"), found, tags, expected)
+    body = Body(request.body(), request.length, None)
+    manifest, absent = await repository.push_manifest(body, request.headers.get("content-type"), digest, tags, expected)
+    found = manifest.digest
     headers = {"location": f"/v2/{name}/manifests/{found}", "docker-content-digest": found}
     if manifest.subject is not None:
         headers["oci-subject"] = manifest.subject.digest
@@ -70,17 +68,6 @@ async def delete(repository: LocalRepository, reference: str) -> Answer:
     else:
         await repository.delete_tag(reference_of(reference))
     return Answer(202)
-
-
-async def _read(request: Request, limit: int) -> bytes:
-    length = request.length
-    too_large = ManifestTooLarge(f"a manifest may have at most {limit} bytes here", {"limit": limit})
-    if length is not None and length > limit:
-        raise too_large
-    content = await Body(request.body(), length, None).read(limit)
-    if content is None:
-        raise too_large
-    return content
 
 
 def _headers(stored: Stored) -> dict[str, str]:
