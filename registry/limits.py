@@ -8,10 +8,14 @@ that are built on http.client), and closing a socket with unread bytes destroys 
 (SMALL) is read before the answer, and the connection stays usable; a larger one behind the answer, until the client
 stops sending for REST_SECONDS or `http.linger` is over. An engine that cannot answer while a body comes in (it does not
 offer EARLY_ANSWER) answers after it.
+
+A body that ends too early, or whose chunks cannot be read, is answered 400 in case the client still listens: an engine
+that is left without an answer may make one of its own, a 500.
 """
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -57,6 +61,9 @@ class Limits:
                 raise
         if body.cut and not started:
             await answer(send, 408, "SIZE_INVALID", "the body stalled or came too slowly; send it again")
+        elif body.broken and not started:
+            with suppress(OSError):
+                await answer(send, 400, "SIZE_INVALID", "the body ended before it was whole; send it again")
 
 
 def has_body(headers: Any) -> bool:
@@ -73,7 +80,7 @@ class _Body:
         self._length = int(length) if length and length.isdigit() else None
         self._held_back = b"100-continue" in (header(headers, b"expect") or b"").lower()
         self._received, self._waited, self._over = 0, 0.0, False
-        self.cut = False
+        self.cut = self.broken = False
 
     async def receive(self) -> Message:
         """What the application receives."""
@@ -93,7 +100,8 @@ class _Body:
 
     def _count(self, message: Message) -> None:
         self._received += len(message.get("body", b""))
-        self._over = message["type"] != "http.request" or not message.get("more_body", False)
+        self.broken = message["type"] != "http.request"
+        self._over = self.broken or not message.get("more_body", False)
 
     def _end(self) -> Message:
         self._over = self.cut = True
