@@ -1,4 +1,9 @@
-"""What bad input gets: exactly the listed answer, always with an OCI error body (reliability, section 7)."""
+"""What bad input gets: exactly the listed answer, always with an OCI error body (reliability, section 7).
+
+Of its 60 rows some are elsewhere: 13 (another user's upload) in test_rights.py, 23 and 24 (two at once, a client that
+leaves) in test_uploads.py, 49 (a thousand entries) in test_lists.py, 52-56 (what is no request) in
+tests/registry/engines, 60 (tokens) in tests/registry/access.
+"""
 
 import json
 import uuid

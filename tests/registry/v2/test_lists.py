@@ -65,6 +65,18 @@ def test_tags_after_one_that_need_not_exist(registry: Registry, tagged: str, las
     assert ("link" in answer.headers) == (len(TAGS) > first + 2)
 
 
+def test_a_page_has_a_thousand_tags_at_most(registry: Registry, name: str) -> None:
+    raw = json.dumps(registry.image(name)).encode()
+    every = [f"t{n:04}" for n in range(1200)]
+    for part in (every[:600], every[600:]):
+        assert registry.put(name, sha256(raw) + "?" + "&".join(f"tag={tag}" for tag in part), raw).status == 201
+    for query in ("", f"?n={2**63}", "?n=" + "9" * 30):
+        answer = registry.send("GET", f"/v2/{name}/tags/list{query}")
+        assert tags(answer) == every[:1000]
+        rest = following(registry, answer)
+        assert rest is not None and tags(rest) == every[1000:]
+
+
 def test_no_tags(registry: Registry, tagged: str) -> None:
     answer = registry.send("GET", f"/v2/{tagged}/tags/list?n=0")
     assert (tags(answer), answer.headers.get("link")) == ([], None)
