@@ -36,7 +36,7 @@ def main() -> None:
         try:
             kills = parser.parse_args().kills
             noted = campaign(server, kills)
-            lost, wrong = noted.lost(server), server.violations()
+            lost, wrong = noted.lost(server), server.violations(killed=True)
         finally:
             server.stop()
     print(f"{kills} kills, {len(noted.contents)} contents and {len(noted.tags)} tags acknowledged, {len(lost)} lost")

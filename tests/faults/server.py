@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import asyncpg
+
 from dataforge_registry.core.records.embedded import PrivatePostgres
 
 from ..registry.v2.invariants import violations
@@ -98,7 +100,17 @@ class Server:
         (file,) = self.data.glob("postgres/**/postmaster.pid")
         return int(file.read_text().split()[0])
 
-    def violations(self) -> list[str]:
-        """What is wrong in the records and the store."""
+    def violations(self, killed: bool = False) -> list[str]:
+        """What is wrong in the records and the store. A writer that was killed may leave its lease behind."""
         with PrivatePostgres.start(self.data) as joined:
+            if killed:
+                asyncio.run(_forget_leases(joined.dsn))
             return asyncio.run(violations(joined.dsn, self.storage))
+
+
+async def _forget_leases(dsn: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute("UPDATE upload SET lease = NULL")
+    finally:
+        await connection.close()

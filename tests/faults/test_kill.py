@@ -17,6 +17,7 @@ def test_nothing_acknowledged_is_lost_by_kill_9(server: Server) -> None:
     noted = campaign(server, KILLS)
     assert noted.tags
     assert noted.lost(server) == []
+    assert server.violations(killed=True) == []
 
 
 def test_an_upload_goes_on_after_kill_9_on_another_server(server: Server, second: Server) -> None:

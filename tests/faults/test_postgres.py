@@ -24,3 +24,4 @@ def test_postgres_killed_under_pushes(server: Server) -> None:
     assert {status for status, _ in noted.refusals} <= {503, 404, 416}
     assert all(headers.get("retry-after") for status, headers in noted.refusals if status == 503)
     assert noted.lost(server) == []
+    assert server.violations(killed=True) == []
