@@ -1012,11 +1012,12 @@ BEGIN
       SELECT artifact_id, p_repository, p_digest, q.digest, h.link
       FROM unnest(p_blobs) AS q(digest) LEFT JOIN unnest(held, links) AS h(digest, link) ON h.digest = q.digest;
     END IF;
-    IF cardinality(kids) > 0 THEN
-      INSERT INTO artifact_reference (artifact_id, child_id) SELECT DISTINCT artifact_id, k FROM unnest(kids) AS u(k);
-    END IF;
     UPDATE artifact_accessory SET subject_artifact_id = manifest_put.artifact_id
     WHERE repository_id = p_repository AND subject_artifact_digest = p_digest AND subject_artifact_id IS NULL;
+  END IF;
+  IF cardinality(kids) > 0 THEN  -- also when the index was there: a sparse project's child may have come since
+    INSERT INTO artifact_reference (artifact_id, child_id) SELECT DISTINCT artifact_id, k FROM unnest(kids) AS u(k)
+    ON CONFLICT DO NOTHING;
   END IF;
   IF p_accessory IS NOT NULL THEN
     SELECT a.id INTO v_subject FROM artifact a
