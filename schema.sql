@@ -1012,6 +1012,16 @@ BEGIN
       SELECT artifact_id, p_repository, p_digest, q.digest, h.link
       FROM unnest(p_blobs) AS q(digest) LEFT JOIN unnest(held, links) AS h(digest, link) ON h.digest = q.digest;
     END IF;
+    IF v_sparse THEN
+      -- Indexes (what has no config has no blobs) that were pushed before their child hold it from now on. The bytes are
+      -- searched, not parsed: jsonb refuses numbers and strings that are good JSON.
+      INSERT INTO artifact_reference (artifact_id, child_id)
+      SELECT a.id, manifest_put.artifact_id FROM artifact a
+      WHERE a.repository_id = p_repository AND a.id <> manifest_put.artifact_id AND a.deleted_at IS NULL
+        AND NOT EXISTS (SELECT FROM artifact_blob_ref f WHERE f.artifact_id = a.id)
+        AND a.subject_digest IS DISTINCT FROM p_digest AND position(convert_to(p_digest, 'UTF8') IN a.manifest) > 0
+      ON CONFLICT DO NOTHING;
+    END IF;
     UPDATE artifact_accessory SET subject_artifact_id = manifest_put.artifact_id
     WHERE repository_id = p_repository AND subject_artifact_digest = p_digest AND subject_artifact_id IS NULL;
   END IF;
