@@ -81,7 +81,6 @@ HEADERS = {
     "Authorization": st.sampled_from(["Basic ", "Basic !!", "Bearer a.b.c", "Basic YTpi"]) | soup,
     "X-Request-Id": soup,
     "X-Forwarded-Host": soup,
-    "Expect": st.sampled_from(["100-continue"]),
 }
 METHODS = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "GET", "PUT", "POST", "OPTIONS", "X"]
 QUERY = {
