@@ -205,6 +205,20 @@ async def test_a_hand_back_remembers_its_generation_where_no_row_did(rows: Rows)
 
 
 @pytest.mark.asyncio
+async def test_a_late_finish_never_meets_the_row_of_another_life(rows: Rows) -> None:
+    """The same digest and generation once more: but the object of the first was deleted, only the row's id tells."""
+    late = await rows.claim()
+    await rows.do("DELETE FROM artifact_blob")
+    new = await rows.claim()
+    assert new.generation == late.generation
+    assert not await rows.finish(late)
+    await blobs.hand_back(rows.database, DIGEST, late.generation)
+    assert await rows.doomed() == []
+    assert await rows.blob() == ("pending", 0, SIZE)
+    assert await rows.finish(new)
+
+
+@pytest.mark.asyncio
 async def test_inline_after_a_tombstone_has_its_size(rows: Rows) -> None:
     await blobs.hand_back(rows.database, DIGEST, 4)
     await rows.inline()

@@ -60,7 +60,8 @@ def test_a_disk_that_is_full(folder: Path, small_disk: Path) -> None:
     server = Server(folder, REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=str(small_disk))
     server.start()
     try:
-        kept, refused = [], []
+        kept: list[bytes] = []
+        refused: list[bytes] = []
         while len(refused) < 3:
             data = secrets.token_bytes(MIB)
             (kept if push(server, data) == 201 else refused).append(data)

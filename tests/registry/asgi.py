@@ -22,7 +22,11 @@ async def living(app: ASGIApp) -> AsyncIterator[None]:
     """While the application's lifespan lasts."""
     inbox: asyncio.Queue[Message] = asyncio.Queue()
     started: asyncio.Queue[Message] = asyncio.Queue()
-    task = asyncio.create_task(app({"type": "lifespan", "state": {}}, inbox.get, started.put))
+
+    async def live() -> None:
+        await app({"type": "lifespan", "state": {}}, inbox.get, started.put)
+
+    task = asyncio.create_task(live())
     inbox.put_nowait({"type": "lifespan.startup"})
     first = asyncio.create_task(started.get())
     await asyncio.wait([task, first], return_when=asyncio.FIRST_COMPLETED)
@@ -60,7 +64,7 @@ async def send(app: ASGIApp, method: str, target: str, body: bytes = b"", **head
 
     async def receive() -> Message:
         if not pieces:
-            return await asyncio.Event().wait() or {}  # the client stays
+            await asyncio.Event().wait()  # the client stays
         piece = pieces.pop(0)
         return {"type": "http.request", "body": piece, "more_body": bool(pieces)}
 

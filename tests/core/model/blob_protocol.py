@@ -1,11 +1,14 @@
 """Executable model of how a blob comes, is shared, goes and comes again (schema.sql section 7).
 
-Run it: `python tests/core/model/blob_protocol.py` (three whole searches, a minute). It walks every interleaving of
+Run it: `python -m tests.core.model.blob_protocol` (three whole searches, some minutes). It walks every interleaving of
 two pushers, a deleter, the end of leases, rot, gc and two delete workers over one digest. Any process may stop for ever
 (crash) or for long (pause) between any two steps: a search over all interleavings contains both. Each step is one
 transaction, or one call to the store. A small blob may ride inline in its row and be moved to the store later: one more
 search, and one with both kinds. Not covered: a process that dies between writing its object and handing it back, after
-its claim was swept (more than a whole lease later): that object is found by fsck alone.
+its claim was swept (more than a whole lease later): that object is found by fsck alone. A tombstone is dropped at any
+time when no request to delete names its digest, also under a paused pusher, but never under a delete worker that is
+about to delete: it lives for 30 days, far above any pause. A pusher that was paused for longer may leave an object of a
+generation that the new row has not come to yet: harmless, and found by fsck alone too.
 
 Row of artifact_blob: state, generation, leased. Store: the set of generations whose object exists. Queue: gc_delete.
 The faulty variants are there to show that the search finds what it is meant to find.
@@ -16,6 +19,7 @@ from typing import NamedTuple
 
 
 class Row(NamedTuple):
+    life: int  # its id: a row that comes after a dropped tombstone is another
     state: str  # pending, live, condemned, missing (bytes found lost), gone (a tombstone that remembers its generation)
     generation: int
     leased: bool
@@ -27,13 +31,26 @@ class World(NamedTuple):
     links: frozenset  # repositories that may serve the blob
     store: frozenset  # generations whose object exists, complete and verified
     queue: frozenset  # (generation, who asked): rows of gc_delete, each its own, so that none is done for another
-    pushers: tuple  # (step, claimed generation, pushes left)
-    mover: tuple  # (step, generation)
-    workers: tuple  # (step, row picked)
+    pushers: tuple  # (step, claimed generation, pushes left, claimed row)
+    mover: tuple  # (step, generation, row)
+    workers: tuple  # (step, entry picked)
+    lives: int = 0  # rows made so far
 
 
 MAX_GENERATION = 3
-SHORT_CUTS = ("reuse", "no-guard", "no-queue", "no-handback", "one-row", "forget-rotten", "gone-though-linked")
+MAX_LIVES = 2
+SHORT_CUTS = (
+    "reuse",
+    "no-guard",
+    "guard-without-row",
+    "no-queue",
+    "no-handback",
+    "handback-unguarded",
+    "handback-without-tombstone",
+    "one-row",
+    "forget-rotten",
+    "gone-though-linked",
+)
 
 
 def start(pushes=(2, 1), workers=2):
@@ -43,8 +60,8 @@ def start(pushes=(2, 1), workers=2):
         frozenset(),
         frozenset(),
         frozenset(),
-        tuple(("idle", 0, left) for left in pushes),
-        ("idle", 0),
+        tuple(("idle", 0, left, 0) for left in pushes),
+        ("idle", 0, 0),
         (("idle", None),) * workers,
     )
 
@@ -57,18 +74,29 @@ def claim(w, i, variant):
     """T1. What the row answers decides generation and key, and whether bytes are needed at all."""
     r, queue = w.row, w.queue
     if r is None:
-        row = Row("pending", 0, True)
+        row = Row(w.lives, "pending", 0, True)
     elif r.state == "condemned":
         row = r._replace(state="live", leased=True)  # the object was never touched
     elif r.state == "gone":
-        row = Row("pending", r.generation + (variant != "reuse"), True)
+        row = Row(r.life, "pending", r.generation + (variant != "reuse"), True)
     elif r.state == "missing":
-        row = Row("pending", r.generation + 1, True)
+        row = Row(r.life, "pending", r.generation + 1, True)
         if variant != "forget-rotten":
             queue |= {(r.generation, f"claim{i}")}
     else:
         row = r._replace(leased=True)
     return row, queue
+
+
+def hand_back(w, gen, who, variant):
+    """An object of a claim that was swept: to be deleted, unless a row may mean it. No row: a tombstone is made."""
+    r = w.row
+    if r is None and variant != "handback-without-tombstone":
+        r = Row(w.lives, "gone", gen, False)
+        w = w._replace(lives=w.lives + 1)
+    doomed = r is None or r.generation > gen or (r.generation == gen and r.state == "gone")
+    queue = w.queue | {(gen, who)} if doomed or variant == "handback-unguarded" else w.queue
+    return w._replace(row=r, queue=queue)
 
 
 def keep_inline(w, i):
@@ -78,50 +106,59 @@ def keep_inline(w, i):
     generation = r.generation + 1 if r and fresh else 0 if r is None else r.generation
     inline = fresh or r.inline or r.state == "pending"
     queue = w.queue | {(r.generation, f"claim{i}")} if r and r.state == "missing" else w.queue
-    return w._replace(row=Row("live", generation, True, inline), links=w.links | {i}, queue=queue)
+    life, lives = (w.lives, w.lives + 1) if r is None else (r.life, w.lives)
+    row = Row(life, "live", generation, True, inline)
+    return w._replace(row=row, lives=lives, links=w.links | {i}, queue=queue)
 
 
 def steps(w, variant, small):
-    for i, (step, gen, left) in enumerate(w.pushers):
+    for i, (step, gen, left, life) in enumerate(w.pushers):
 
-        def at(step, gen=gen, left=left):
-            return replace(w.pushers, i, (step, gen, left))
+        def at(step, gen=0, left=left, life=0):
+            return replace(w.pushers, i, (step, gen, left, life))
 
         if step == "idle" and left and i in small:
             after = keep_inline(w, i)
-            if after.row.generation <= MAX_GENERATION:
+            if after.row.generation <= MAX_GENERATION and after.row.life < MAX_LIVES:
                 yield f"push{i} inline", after._replace(pushers=at("idle", left=left - 1))
         elif step == "idle" and left:
             row, queue = claim(w, i, variant)
-            if row.generation > MAX_GENERATION:
+            if row.generation > MAX_GENERATION or row.life >= MAX_LIVES:
                 continue
-            after = "claimed" if row.state == "pending" else "stored"
-            yield f"push{i} claim", w._replace(row=row, queue=queue, pushers=at(after, row.generation, left - 1))
+            lives = w.lives + (w.row is None)
+            live = row.state == "live"  # linked and charged at once: the whole push
+            links = w.links | {i} if live else w.links
+            after = at("idle", left=left - 1) if live else at("claimed", row.generation, left - 1, row.life)
+            yield f"push{i} claim", w._replace(row=row, lives=lives, links=links, queue=queue, pushers=after)
         elif step == "claimed":  # driver.commit: idempotent, bytes verified before
-            yield f"push{i} commit", w._replace(store=w.store | {gen}, pushers=at("stored"))
+            yield f"push{i} commit", w._replace(store=w.store | {gen}, pushers=at("stored", gen, life=life))
         elif step == "stored":  # T2: live, link, charge; guarded by the generation
             r = w.row
-            alive = r is not None and r.generation == gen and r.state in ("pending", "live", "condemned")
+            same = r is not None and r.generation == gen and (r.life == life or variant == "guard-without-row")
+            alive = same and r.state in ("pending", "live", "condemned")
             if variant == "no-guard":
                 alive = r is not None
             if alive:
                 live = r._replace(state="live", leased=True)
                 yield f"push{i} finish", w._replace(row=live, links=w.links | {i}, pushers=at("idle"))
-            else:  # the claim was swept meanwhile: hand the object we may have written to gc, start again
-                asked = {"no-handback": set(), "one-row": {(gen, "gc")}}.get(variant, {(gen, f"push{i}")})
-                yield f"push{i} again", w._replace(queue=w.queue | asked, pushers=at("idle"))
+            else:  # the claim was swept meanwhile
+                after = at("idle") if variant == "no-handback" else at("swept", gen)
+                yield f"push{i} finds its claim swept", w._replace(pushers=after)
+        elif step == "swept":  # hand the object we may have written to gc, start again
+            who = "gc" if variant == "one-row" else f"push{i}"
+            yield f"push{i} hands back", hand_back(w, gen, who, variant)._replace(pushers=at("idle"))
     r = w.row
-    step, gen = w.mover
+    step, gen, life = w.mover
     if step == "idle" and r is not None and r.inline and r.state in ("live", "condemned"):
-        yield "mover reads", w._replace(mover=("read", r.generation))
+        yield "mover reads", w._replace(mover=("read", r.generation, r.life))
     elif step == "read":
-        yield f"mover puts {gen}", w._replace(store=w.store | {gen}, mover=("put", gen))
+        yield f"mover puts {gen}", w._replace(store=w.store | {gen}, mover=("put", gen, life))
     elif step == "put":
-        if r is not None and r.generation == gen and r.state in ("live", "condemned"):
-            yield "mover done", w._replace(row=r._replace(inline=False), mover=("idle", 0))
+        if r is not None and (r.life, r.generation) == (life, gen) and r.state in ("live", "condemned"):
+            yield "mover done", w._replace(row=r._replace(inline=False), mover=("idle", 0, 0))
         else:
-            asked = set() if variant == "mover-forgets" else {(gen, "mover")}
-            yield "mover hands back", w._replace(queue=w.queue | asked, mover=("idle", 0))
+            after = w if variant == "mover-forgets" else hand_back(w, gen, "mover", variant)
+            yield "mover hands back", after._replace(mover=("idle", 0, 0))
     if r is not None and r.state == "live" and not r.inline:  # rot: the object is there, its bytes are not
         yield "rot found", w._replace(row=r._replace(state="missing"))
     if r is not None and r.leased:
@@ -131,7 +168,7 @@ def steps(w, variant, small):
             yield f"unlink {link}", w._replace(links=w.links - {link})
     if r is not None and not r.leased and w.links and r.state == "pending":  # a heal nobody finished
         state = "gone" if variant == "gone-though-linked" else "missing"
-        yield "heal ends", w._replace(row=r._replace(state=state), queue=w.queue | {(r.generation, "gc")})
+        yield "heal ends", w._replace(row=r._replace(state=state), queue=w.queue | {(r.generation, "heal")})
     if r is not None and not r.leased and not w.links:
         if r.state == "live":
             yield "condemn", w._replace(row=r._replace(state="condemned"))
@@ -140,6 +177,8 @@ def steps(w, variant, small):
                 yield "purge", w._replace(row=r._replace(state="gone"))
             else:
                 yield "purge", w._replace(row=r._replace(state="gone"), queue=w.queue | {(r.generation, "gc")})
+    if r is not None and r.state == "gone" and not w.queue and all(step != "picked" for step, _ in w.workers):
+        yield "tombstone dropped", w._replace(row=None)
     for i, (step, entry) in enumerate(w.workers):
         if step == "idle":
             for entry in w.queue:
@@ -161,8 +200,10 @@ def broken(w):
         return f"linked but {r.state if r else 'unknown'}"
     for g in w.store:
         known = r is not None and r.generation == g and r.state != "gone"  # pending, live, condemned, missing
-        held = any(step in ("claimed", "stored") and gen == g for step, gen, _ in w.pushers) or w.mover == ("put", g)
-        if not (known or held or any(g == asked for asked, _ in w.queue)):
+        held = any(step in ("claimed", "stored", "swept") and gen == g for step, gen, _, _ in w.pushers)
+        held = held or w.mover[:2] == ("put", g)
+        forgotten = w.lives > 1 and (r is None or g > r.generation)  # of a life whose tombstone was dropped
+        if not (known or held or forgotten or any(g == asked for asked, _ in w.queue)):
             return f"object {g} that no row and no queue knows"
     return None
 
