@@ -1,6 +1,6 @@
 """Executable model of how a blob comes, is shared, goes and comes again (schema.sql section 7).
 
-Run it: `python -m tests.core.model.blob_protocol` (three whole searches, some minutes). It walks every interleaving of
+Run it: `python -m tests.core.model.blob_protocol` (three whole searches, a minute and a half). It walks every interleaving of
 two pushers, a deleter, the end of leases, rot, gc and two delete workers over one digest. Any process may stop for ever
 (crash) or for long (pause) between any two steps: a search over all interleavings contains both. Each step is one
 transaction, or one call to the store. A small blob may ride inline in its row and be moved to the store later: one more
@@ -30,7 +30,7 @@ class World(NamedTuple):
     row: Row | None
     links: frozenset  # repositories that may serve the blob
     store: frozenset  # generations whose object exists, complete and verified
-    queue: frozenset  # (generation, who asked): rows of gc_delete, each its own, so that none is done for another
+    queue: frozenset  # (generation, who asked, in which life): rows of gc_delete, none of them done for another
     pushers: tuple  # (step, claimed generation, pushes left, claimed row)
     mover: tuple  # (step, generation, row)
     workers: tuple  # (step, entry picked)
@@ -82,7 +82,7 @@ def claim(w, i, variant):
     elif r.state == "missing":
         row = Row(r.life, "pending", r.generation + 1, True)
         if variant != "forget-rotten":
-            queue |= {(r.generation, f"claim{i}")}
+            queue |= {(r.generation, f"claim{i}", r.life)}
     else:
         row = r._replace(leased=True)
     return row, queue
@@ -95,7 +95,7 @@ def hand_back(w, gen, who, variant):
         r = Row(w.lives, "gone", gen, False)
         w = w._replace(lives=w.lives + 1)
     doomed = r is None or r.generation > gen or (r.generation == gen and r.state == "gone")
-    queue = w.queue | {(gen, who)} if doomed or variant == "handback-unguarded" else w.queue
+    queue = w.queue | {(gen, who, r.life if r else 0)} if doomed or variant == "handback-unguarded" else w.queue
     return w._replace(row=r, queue=queue)
 
 
@@ -105,7 +105,7 @@ def keep_inline(w, i):
     fresh = r is None or r.state in ("gone", "missing")
     generation = r.generation + 1 if r and fresh else 0 if r is None else r.generation
     inline = fresh or r.inline or r.state == "pending"
-    queue = w.queue | {(r.generation, f"claim{i}")} if r and r.state == "missing" else w.queue
+    queue = w.queue | {(r.generation, f"claim{i}", r.life)} if r and r.state == "missing" else w.queue
     life, lives = (w.lives, w.lives + 1) if r is None else (r.life, w.lives)
     row = Row(life, "live", generation, True, inline)
     return w._replace(row=row, lives=lives, links=w.links | {i}, queue=queue)
@@ -168,7 +168,7 @@ def steps(w, variant, small):
             yield f"unlink {link}", w._replace(links=w.links - {link})
     if r is not None and not r.leased and w.links and r.state == "pending":  # a heal nobody finished
         state = "gone" if variant == "gone-though-linked" else "missing"
-        yield "heal ends", w._replace(row=r._replace(state=state), queue=w.queue | {(r.generation, "heal")})
+        yield "heal ends", w._replace(row=r._replace(state=state), queue=w.queue | {(r.generation, "heal", r.life)})
     if r is not None and not r.leased and not w.links:
         if r.state == "live":
             yield "condemn", w._replace(row=r._replace(state="condemned"))
@@ -176,7 +176,7 @@ def steps(w, variant, small):
             if variant == "no-queue":
                 yield "purge", w._replace(row=r._replace(state="gone"))
             else:
-                yield "purge", w._replace(row=r._replace(state="gone"), queue=w.queue | {(r.generation, "gc")})
+                yield "purge", w._replace(row=r._replace(state="gone"), queue=w.queue | {(r.generation, "gc", r.life)})
     if r is not None and r.state == "gone" and not w.queue and all(step != "picked" for step, _ in w.workers):
         yield "tombstone dropped", w._replace(row=None)
     for i, (step, entry) in enumerate(w.workers):
@@ -203,7 +203,7 @@ def broken(w):
         held = any(step in ("claimed", "stored", "swept") and gen == g for step, gen, _, _ in w.pushers)
         held = held or w.mover[:2] == ("put", g)
         forgotten = w.lives > 1 and (r is None or g > r.generation)  # of a life whose tombstone was dropped
-        if not (known or held or forgotten or any(g == asked for asked, _ in w.queue)):
+        if not (known or held or forgotten or any(g == asked for asked, _, _ in w.queue)):
             return f"object {g} that no row and no queue knows"
     return None
 
