@@ -1,6 +1,6 @@
 """Executable model of how a blob comes, is shared, goes and comes again (schema.sql section 7).
 
-Run it: `python -m tests.core.model.blob_protocol` (three whole searches, a minute and a half). It walks every interleaving of
+Run it: `python -m tests.core.model.blob_protocol` (three whole searches, 90 s). It walks every interleaving of
 two pushers, a deleter, the end of leases, rot, gc and two delete workers over one digest. Any process may stop for ever
 (crash) or for long (pause) between any two steps: a search over all interleavings contains both. Each step is one
 transaction, or one call to the store. A small blob may ride inline in its row and be moved to the store later: one more
