@@ -46,16 +46,10 @@ class Store:
         self.pulls = pulls
         self.manifests = ByteCache(limits.cache_manifests, limits.manifest)
         self.reading = BlobReading(database, driver, ByteCache(limits.cache_blobs, limits.cache_blob))
-        self.homes = Batch[lookup.Key, lookup.Home](lambda keys: lookup.homes(database, keys))
-        self.by_tag = Batch[lookup.Key, tuple[lookup.Home, lookup.FoundArtifact | None]](
-            lambda keys: lookup.by_tag(database, keys)
-        )
-        self.by_digest = Batch[lookup.Key, tuple[lookup.Home, lookup.FoundArtifact | None]](
-            lambda keys: lookup.by_digest(database, keys)
-        )
-        self.by_blob = Batch[lookup.Key, tuple[lookup.Home, lookup.FoundBlob | None]](
-            lambda keys: lookup.blobs(database, keys)
-        )
+        self.homes = Batch(database.acquire, lookup.homes)
+        self.by_tag = Batch(database.acquire, lookup.by_tag)
+        self.by_digest = Batch(database.acquire, lookup.by_digest)
+        self.by_blob = Batch(database.acquire, lookup.blobs)
         self._later: set[asyncio.Task[None]] = set()
 
     def later(self, work: Coroutine[Any, Any, Any]) -> None:

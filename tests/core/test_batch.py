@@ -1,11 +1,25 @@
 """Batched look-ups: who waits is answered, by a query that began after he came."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import pytest
 
 from dataforge_registry.core.batch import AT_ONCE, LARGEST, Batch
+
+K = TypeVar("K")
+
+
+def batched(ask: Callable[[Sequence[K]], Awaitable[Sequence[K]]]) -> Batch[None, K, K]:
+    """A batch that needs no session."""
+
+    @asynccontextmanager
+    async def session() -> AsyncIterator[None]:
+        yield
+
+    return Batch(session, lambda _, keys: ask(keys))
 
 
 @pytest.mark.asyncio
@@ -18,7 +32,7 @@ async def test_keys_that_wait_share_the_next_query() -> None:
         await gate.wait()
         return [key * 10 for key in keys]
 
-    batch = Batch[int, int](ask)
+    batch = batched(ask)
     waiting = [asyncio.create_task(batch.get(key)) for key in range(AT_ONCE)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -40,7 +54,7 @@ async def test_nobody_is_left_waiting_when_queries_end_as_he_comes() -> None:
         await gate.wait()
         return list(keys)
 
-    batch = Batch[int, int](ask)
+    batch = batched(ask)
 
     async def client(*keys: int) -> None:
         for key in keys:
@@ -65,7 +79,7 @@ async def test_a_failed_query_fails_its_keys_alone_and_a_cancelled_waiter_nobody
             raise ValueError("no")
         return list(keys)
 
-    batch = Batch[str, str](ask)
+    batch = batched(ask)
     first, second = asyncio.create_task(batch.get("good")), asyncio.create_task(batch.get("good"))
     await asyncio.sleep(0)
     first.cancel()
@@ -73,3 +87,50 @@ async def test_a_failed_query_fails_its_keys_alone_and_a_cancelled_waiter_nobody
     with pytest.raises(ValueError, match="no"):
         await batch.get("bad")
     assert await batch.get("good") == "good"
+
+
+@pytest.mark.asyncio
+async def test_a_session_is_kept_while_somebody_waits_and_left_after_a_failure() -> None:
+    """A connection that broke fails the keys that were asked on it; the others get a new one."""
+    opened = 0
+
+    @asynccontextmanager
+    async def session() -> AsyncIterator[int]:
+        nonlocal opened
+        opened += 1
+        yield opened
+
+    async def ask(on: int, keys: Sequence[str]) -> Sequence[tuple[str, int]]:
+        await asyncio.sleep(0)
+        if "bad" in keys:
+            raise ValueError("no")
+        return [(key, on) for key in keys]
+
+    batch = Batch(session, ask)
+    first, second = asyncio.create_task(batch.get("a")), asyncio.create_task(batch.get("b"))
+    await asyncio.sleep(0)
+    later = [asyncio.create_task(batch.get(key)) for key in ("c", "d")]
+    assert {(await task)[1] for task in (first, second, *later)} <= {1, 2}
+    assert opened <= AT_ONCE
+    held = asyncio.create_task(batch.get("bad"))
+    await asyncio.sleep(0)
+    with pytest.raises(ValueError, match="no"):
+        await held
+    before = opened
+    assert (await batch.get("e"))[1] == before + 1
+
+
+@pytest.mark.asyncio
+async def test_without_a_session_all_who_wait_are_told() -> None:
+    @asynccontextmanager
+    async def session() -> AsyncIterator[None]:
+        await asyncio.sleep(0)
+        raise ValueError("no connection")
+        yield
+
+    async def ask(_: None, keys: Sequence[int]) -> Sequence[int]:
+        return list(keys)
+
+    batch = Batch(session, ask)
+    answers = await asyncio.gather(*(batch.get(key) for key in range(5)), return_exceptions=True)
+    assert [str(answer) for answer in answers] == ["no connection"] * 5
