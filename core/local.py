@@ -8,11 +8,10 @@ from .oci.accessory import accessory_of
 from .oci.digest import Digest
 from .oci.errors import BlobUnknown, ManifestTooLarge, ManifestUnknown, NameUnknown, UploadUnknown
 from .oci.manifest import Manifest, parse
-from .oci.names import is_tag
 from .oci.repository import Blob, Stored
 from .records import artifacts, blobs, repositories, tags
 from .records.artifacts import Actor, Precondition, Referrer
-from .records.lookup import FoundArtifact, FoundBlob, Home, Key
+from .records.lookup import FoundArtifact, FoundBlob, Home, key
 from .records.pulls import Pull
 from .store import Store
 from .uploads import Body, UploadSession, compare, store_body
@@ -169,7 +168,7 @@ class LocalRepository:
     # -- rights --------------------------------------------------------------------------------------------------------
 
     async def _home(self) -> Home:
-        return await self._store.homes.get(Key(self._principal, self._name))
+        return await self._store.homes.get(key(self._principal, self._name))
 
     def _may(self, home: Home, action: Action) -> bool:
         ceiling = self._principal.ceiling
@@ -202,15 +201,15 @@ class LocalRepository:
         return await repositories.make(self._database, self._name, self._may_make(home), self._actor)
 
     async def _find_blob(self, digest: Digest) -> tuple[Home, FoundBlob]:
-        home, found = await self._store.by_blob.get(Key(self._principal, self._name, digest))
+        home, found = await self._store.by_blob.get(key(self._principal, self._name, digest))
         require(self._principal, home.rights, Action.PULL)
         if found is None:
             raise _blob_unknown()
         return home, found
 
     async def _find_artifact(self, reference: str) -> tuple[Home, FoundArtifact]:
-        key = Key(self._principal, self._name, reference)
-        home, found = await (self._store.by_tag if is_tag(reference) else self._store.by_digest).get(key)
+        known_by = self._store.by_digest if ":" in reference else self._store.by_tag
+        home, found = await known_by.get(key(self._principal, self._name, reference))
         require(self._principal, home.rights, Action.PULL)
         if home.repository_id is None:
             raise _name_unknown()

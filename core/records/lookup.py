@@ -1,6 +1,6 @@
 """The batched look-ups: one query answers every read that waited for it, with the caller's rights in the same row.
 
-Each key is (principal, repository, reference), so callers never share rights, and the row asks the principal itself
+Each key names principal, repository and reference, so callers never share rights, and the row asks the principal itself
 again. Pure SELECTs that never carry the bytes of manifests.
 """
 
@@ -11,9 +11,7 @@ from typing import Any
 from ..access import Principal, Rights
 from .database import Connection
 
-# All keys travel as one text: encoding arrays costs a client 4 us a key, more than the rest of its query. No field can
-# hold a separator, since what a client sends is held against its grammar before.
-_FIELD, _KEY = "\x1f", "\x1e"
+_KEY = "\x1e"
 _KEYS = """
 FROM (
   SELECT n, split_part(line, E'\\x1f', 1) AS kind, split_part(line, E'\\x1f', 2)::bigint AS id,
@@ -46,13 +44,12 @@ ORDER BY q.n"""
 HOT = (SELECT_HOME, SELECT_BY_TAG, SELECT_BY_DIGEST, SELECT_BLOB)
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What one request asks for; reference is a tag, a digest, or empty."""
-
-    principal: Principal
-    repository: str
-    reference: str = ""
+def key(principal: Principal, repository: str, reference: str = "") -> str:
+    """What one request asks for, as one text, in which all keys of a query travel (encoding arrays costs a client 4 us a
+    key, more than the rest of its query). reference is a tag, a digest, or empty. No field can hold a separator: what a
+    client sends is held against its grammar before.
+    """
+    return f"{principal.kind}\x1f{principal.id}\x1f{principal.epoch}\x1f{repository}\x1f{reference}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,32 +86,24 @@ class FoundBlob:
     remaining: float
 
 
-async def homes(conn: Connection, keys: Sequence[Key]) -> list[Home]:
+async def homes(conn: Connection, keys: Sequence[str]) -> list[Home]:
     """The repositories of keys, in order."""
-    return [_home(row) for row in await conn.fetch(SELECT_HOME, _text(keys))]
+    return [_home(row) for row in await conn.fetch(SELECT_HOME, _KEY.join(keys))]
 
 
-async def by_tag(conn: Connection, keys: Sequence[Key]) -> list[tuple[Home, FoundArtifact | None]]:
+async def by_tag(conn: Connection, keys: Sequence[str]) -> list[tuple[Home, FoundArtifact | None]]:
     """The manifests that tags name now, in order."""
-    return [(_home(row), _artifact(row)) for row in await conn.fetch(SELECT_BY_TAG, _text(keys))]
+    return [(_home(row), _artifact(row)) for row in await conn.fetch(SELECT_BY_TAG, _KEY.join(keys))]
 
 
-async def by_digest(conn: Connection, keys: Sequence[Key]) -> list[tuple[Home, FoundArtifact | None]]:
+async def by_digest(conn: Connection, keys: Sequence[str]) -> list[tuple[Home, FoundArtifact | None]]:
     """The manifests of digests, in order."""
-    return [(_home(row), _artifact(row)) for row in await conn.fetch(SELECT_BY_DIGEST, _text(keys))]
+    return [(_home(row), _artifact(row)) for row in await conn.fetch(SELECT_BY_DIGEST, _KEY.join(keys))]
 
 
-async def blobs(conn: Connection, keys: Sequence[Key]) -> list[tuple[Home, FoundBlob | None]]:
+async def blobs(conn: Connection, keys: Sequence[str]) -> list[tuple[Home, FoundBlob | None]]:
     """The blobs of digests, in order."""
-    return [(_home(row), _blob(row)) for row in await conn.fetch(SELECT_BLOB, _text(keys))]
-
-
-def _text(keys: Sequence[Key]) -> str:
-    return _KEY.join(
-        f"{key.principal.kind}{_FIELD}{key.principal.id}{_FIELD}{key.principal.epoch}{_FIELD}{key.repository}{_FIELD}"
-        f"{key.reference}"
-        for key in keys
-    )
+    return [(_home(row), _blob(row)) for row in await conn.fetch(SELECT_BLOB, _KEY.join(keys))]
 
 
 def _home(row: Any) -> Home:

@@ -8,6 +8,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Final, NamedTuple
 
 import asyncpg
@@ -18,17 +19,23 @@ from .database import Connection, Database
 log = logging.getLogger(__name__)
 
 CHUNK: Final = 1000
-"""Rows of one INSERT: encoding more at once would hold up the event loop that serves requests."""
+"""Rows of one COPY: encoding more at once would hold up the event loop that serves requests."""
 PATIENCE: Final = 60.0
 """Seconds for which the pull time of a row that others hold is tried again."""
 
-LOG_PULLS = """
-INSERT INTO access_log (username, project_id, repo_name, repo_tag, operation, op_time, resource, address, request_id)
-SELECT p.username, p.project_id, p.repo_name, p.repo_tag, 'pull', clock_timestamp() - make_interval(secs => p.age),
-       p.resource, p.address, p.request_id
-FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::float8[], $6::text[], $7::text[], $8::text[])
-     AS p (username, project_id, repo_name, repo_tag, age, resource, address, request_id)
-"""
+NOW = "SELECT clock_timestamp()"
+LOGGED = (
+    "username",
+    "project_id",
+    "repo_name",
+    "repo_tag",
+    "operation",
+    "op_time",
+    "resource",
+    "address",
+    "request_id",
+)
+"""Columns of access_log that a pull fills. By COPY: arrays cost 4 us a value to encode, this 2 us a row."""
 
 # Rows that a push or a deletion holds are left for the next second: a flush waits for none of them, so it can be part
 # of no deadlock, whatever the order in which others take their locks.
@@ -158,20 +165,27 @@ class PullLog:
             self._artifacts, self._tags = artifacts, tags
 
     async def _log(self, conn: Connection, rows: list[tuple[Pull, float]]) -> None:
-        now = time.monotonic()
+        since, now = time.monotonic(), await conn.fetchval(NOW)
         try:
-            await conn.execute(
-                LOG_PULLS,
-                [pull.username for pull, _ in rows],
-                [pull.project_id for pull, _ in rows],
-                [pull.repository for pull, _ in rows],
-                [pull.tag for pull, _ in rows],
-                [now - at for _, at in rows],
-                [pull.digest for pull, _ in rows],
-                [pull.address for pull, _ in rows],
-                [pull.request_id for pull, _ in rows],
+            await conn.copy_records_to_table(
+                "access_log",
+                columns=LOGGED,
+                records=[
+                    (
+                        pull.username,
+                        pull.project_id,
+                        pull.repository,
+                        pull.tag,
+                        "pull",
+                        now - timedelta(seconds=since - at),
+                        pull.digest,
+                        pull.address,
+                        pull.request_id,
+                    )
+                    for pull, at in rows
+                ],
             )
-        except asyncpg.DataError as error:
+        except (asyncpg.DataError, UnicodeEncodeError) as error:
             # A text that PostgreSQL cannot hold must not keep all later pulls from being written.
             log.error("%d pulls cannot be recorded: %s", len(rows), error)
 
