@@ -29,8 +29,8 @@ from .errors import error_answer
 from .forwarded import Forwarded
 from .health import Health
 from .limits import Limits as BodyLimits
-from .metrics import Metrics, MetricsMiddleware
-from .middleware import AccessLog, ServerErrors
+from .metrics import Metrics
+from .middleware import Observed, ServerErrors
 from .tokens import TokenService
 from .v2.application import Distribution
 from .worker import create_worker
@@ -44,8 +44,7 @@ def create_app(config: Config) -> ASGIApp:
     """The registry of a configuration, as an ASGI application whose lifespan opens database and store."""
     metrics = Metrics()
     app: ASGIApp = Registry(config, metrics)
-    app = MetricsMiddleware(BodyLimits(ServerErrors(app), config.http), metrics)
-    app = AccessLog(app)
+    app = Observed(BodyLimits(ServerErrors(app), config.http), metrics)
     return Forwarded(app, config.http.trusted_proxies) if config.http.trusted_proxies else app
 
 

@@ -68,7 +68,7 @@ class Limits:
 
 def has_body(headers: Any) -> bool:
     """Whether a request has a body (RFC 9112 section 6)."""
-    return header(headers, b"content-length") not in (None, b"0") or header(headers, b"transfer-encoding") is not None
+    return any((name == b"content-length" and value != b"0") or name == b"transfer-encoding" for name, value in headers)
 
 
 class _Body:

@@ -6,6 +6,7 @@ import atexit
 import json
 import logging
 import sys
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -22,6 +23,10 @@ GATHER_LINES = 256
 FOREIGN = ("hypercorn", "granian", "_granian", "asyncio", "aiohttp", "asyncpg", "pgqueuer")
 
 
+REQUEST: ContextVar[str] = ContextVar("request_id")
+"""The id of the request that is being answered: in each of its lines."""
+
+
 def clip(text: str) -> str:
     """At most LONGEST characters of a text, the cut marked."""
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
@@ -34,23 +39,36 @@ def _clip_all(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
+def _add_request(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    name = REQUEST.get(None)
+    if name is not None:
+        event.setdefault("request_id", name)
+    return event
+
+
 def _dump(value: Any, **_: Any) -> str:
     return json.dumps(value, default=repr, separators=(",", ":"))
 
 
 _encode = msgspec.json.Encoder().encode
-_access_level: int | None = None
+_level = logging.INFO
+_access_json = False
 _access_stream: TextIO = sys.stderr
 _pending: list[bytes] = []
+
+
+def wants_access(level: int) -> bool:
+    """Whether a line of the access log at that level is written at all."""
+    return level >= _level
 
 
 def access(facts: dict[str, Any], level: int) -> None:
     """One line of the access log, from within the event loop. As JSON it goes past structlog's processors, which cost
     as much as a whole pull of a manifest, and lines are written together: a full pipe holds up the loop once for many.
     Strings in facts are ASCII and cut already."""
-    if _access_level is None:
+    if not _access_json:
         structlog.get_logger("access").log(level, "request", **facts)
-    elif level >= _access_level:
+    else:
         facts |= {"event": "request", "level": "info" if level == logging.INFO else "debug"}
         facts["timestamp"] = datetime.now(UTC)
         _pending.append(_encode(facts))
@@ -78,16 +96,15 @@ def configure(log: Log) -> None:
     if log.format == "console":
         renderer = structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"])
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _add_request,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         _clip_all,
     ]
     level = logging.getLevelNamesMapping()[log.level.upper()]
-    global _access_level, _access_stream
-    _access_stream = sys.stderr
-    _access_level = level if log.format == "json" else None
+    global _level, _access_json, _access_stream
+    _level, _access_json, _access_stream = level, log.format == "json", sys.stderr
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),

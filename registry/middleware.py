@@ -1,21 +1,23 @@
-"""What stands around the application, as plain ASGI: access log with request ids, last resort for errors.
+"""What stands around the application, as plain ASGI: request ids, access log, metrics, the last resort for errors.
 
-`scope["state"]` is each request's own dict. The log reads from it what only the application knows: `actor` (who asked)
-and `endpoint` (the route's name, for metrics); it puts `request_id` there.
+One pair of functions around `receive` and `send` serves all of it, since each costs a call a message. In
+`scope["state"]`, each request's own dict, the application leaves `actor` (who asked) and `endpoint` (the route's name),
+and finds `request_id` and `exchange`.
 """
 
 import json
 import logging
 import os
+import random
 import re
-import secrets
 import time
 from typing import Any
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .logs import access, clip
+from .logs import REQUEST, access, clip, wants_access
+from .metrics import Metrics
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 QUIET = ("/health", "/metrics")
@@ -30,73 +32,106 @@ def header(headers: Any, name: bytes) -> bytes | None:
 def request_id(headers: Any) -> str:
     """The client's X-Request-Id where it is harmless, else a random one."""
     given = header(headers, b"x-request-id")
-    return given.decode() if given and REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    return given.decode() if given and REQUEST_ID.fullmatch(given) else f"{random.getrandbits(64):016x}"
 
 
-def body_size(message: Message) -> int:
-    """The bytes of an answer that one message sends; a file's are sent by the engine itself (ASGI pathsend)."""
-    if message["type"] == "http.response.pathsend":
-        return os.path.getsize(message["path"])
-    return len(message.get("body", b""))
+class Exchange:
+    """One request and its answer as they pass: bytes both ways, status (0 before the answer), digest, and whether the
+    client `left`."""
+
+    __slots__ = ("_id", "_receive", "_send", "digest", "left", "received", "sent", "status")
+
+    def __init__(self, name: str, receive: Receive, send: Send) -> None:
+        self._id, self._receive, self._send = (b"x-request-id", name.encode()), receive, send
+        self.status = self.received = self.sent = 0
+        self.digest, self.left = b"", False
+
+    async def receive(self) -> Message:
+        """What the engine gives."""
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self.received += len(message.get("body", b""))
+        else:
+            self.left = True
+        return message
+
+    async def send(self, message: Message) -> None:
+        """On to the engine; the head with the request's id."""
+        kind = message["type"]
+        if kind == "http.response.start":
+            headers = [*message.get("headers", ()), self._id]
+            self.status, self.digest = message["status"], header(headers, b"docker-content-digest") or b""
+            message = {"type": kind, "status": self.status, "headers": headers}
+        elif kind == "http.response.body":
+            self.sent += len(message.get("body", b""))
+        elif kind == "http.response.pathsend":  # the engine sends a file itself
+            self.sent += _size(message["path"])
+        try:
+            await self._send(message)
+        except OSError:
+            self.left = True
+            raise
 
 
-class AccessLog:
-    """One log line a request: method, path, status, bytes in and out, seconds, client, actor, digest. Queries and
-    headers are never logged: they carry secrets. The answer gets an X-Request-Id; all lines of the request carry it."""
+class Observed:
+    """Gives each request its id and an Exchange; at its end one log line and its share of the metrics.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    The line tells method, path, status, bytes in and out, seconds, client, actor, digest. Queries and headers are never
+    logged: they carry secrets. The answer gets an X-Request-Id; all lines of the request carry it.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         name = request_id(scope["headers"])
+        exchange = Exchange(name, receive, send)
         state = scope.setdefault("state", {})
-        state["request_id"] = name
-        seen = {"status": 0, "bytes_in": 0, "bytes_out": 0}
-        digest = b""
-
-        async def counted_receive() -> Message:
-            message = await receive()
-            if message["type"] == "http.request":
-                seen["bytes_in"] += len(message.get("body", b""))
-            return message
-
-        async def counted_send(message: Message) -> None:
-            nonlocal digest
-            if message["type"] == "http.response.start":
-                seen["status"] = message["status"]
-                digest = header(message.get("headers", ()), b"docker-content-digest") or b""
-                message = dict(message) | {"headers": [*message.get("headers", ()), (b"x-request-id", name.encode())]}
-            else:
-                seen["bytes_out"] += body_size(message)
-            await send(message)
-
+        state["request_id"], state["exchange"] = name, exchange
+        REQUEST.set(name)  # a request is a task, with a context of its own
         started = time.perf_counter()
-        structlog.contextvars.bind_contextvars(request_id=name)  # a request is a task, with a context of its own
         try:
-            await self._app(scope, counted_receive, counted_send)
+            await self._app(scope, exchange.receive, exchange.send)
         finally:
-            self._write(scope, seen, digest, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            self._metrics.count(
+                scope["method"],
+                state.get("endpoint", "other"),
+                exchange.status,
+                seconds,
+                exchange.received,
+                exchange.sent,
+            )
+            level = logging.DEBUG if scope["path"].startswith(QUIET) else logging.INFO
+            if wants_access(level):
+                access(_facts(scope, exchange, seconds), level)
 
-    def _write(self, scope: Scope, seen: dict[str, int], digest: bytes, seconds: float) -> None:
-        path = clip(scope.get("raw_path", scope["path"].encode()).decode("ascii", "backslashreplace"))
-        state = scope["state"]
-        facts: dict[str, Any] = {
-            "method": clip(ascii(scope["method"])[1:-1]),
-            "path": path,
-            **seen,
-            "seconds": round(seconds, 6),
-        }
-        if scope.get("client"):
-            facts["client"] = scope["client"][0]
-        if state.get("actor"):
-            facts["actor"] = clip(ascii(state["actor"])[1:-1])
-        if digest:
-            facts["digest"] = digest.decode("ascii", "backslashreplace")
-        facts["request_id"] = state["request_id"]
-        access(facts, logging.DEBUG if path.startswith(QUIET) else logging.INFO)
+
+def _size(path: str) -> int:
+    return os.path.getsize(path)
+
+
+def _facts(scope: Scope, exchange: Exchange, seconds: float) -> dict[str, Any]:
+    state = scope["state"]
+    facts: dict[str, Any] = {
+        "method": clip(ascii(scope["method"])[1:-1]),
+        "path": clip(scope.get("raw_path", scope["path"].encode()).decode("ascii", "backslashreplace")),
+        "status": exchange.status,
+        "bytes_in": exchange.received,
+        "bytes_out": exchange.sent,
+        "seconds": round(seconds, 6),
+    }
+    if scope.get("client"):
+        facts["client"] = scope["client"][0]
+    if state.get("actor"):
+        facts["actor"] = clip(ascii(state["actor"])[1:-1])
+    if exchange.digest:
+        facts["digest"] = exchange.digest.decode("ascii", "backslashreplace")
+    facts["request_id"] = state["request_id"]
+    return facts
 
 
 class ServerErrors:
@@ -108,34 +143,17 @@ class ServerErrors:
         self._log = structlog.get_logger("errors")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        started = left = False
-
-        async def watched_receive() -> Message:
-            nonlocal left
-            message = await receive()
-            left = left or message["type"] == "http.disconnect"
-            return message
-
-        async def watched_send(message: Message) -> None:
-            nonlocal started, left
-            started = started or message["type"] == "http.response.start"
-            try:
-                await send(message)
-            except OSError:
-                left = True
-                raise
-
         try:
-            await self._app(scope, watched_receive, watched_send)
+            await self._app(scope, receive, send)
         except Exception as error:
-            if left:
+            if scope["type"] != "http":
+                raise
+            exchange: Exchange = scope["state"]["exchange"]
+            if exchange.left:
                 self._log.debug("the client left", error=type(error).__name__)
                 return
             self._log.exception("unexpected error", method=scope["method"])
-            if started:
+            if exchange.status:
                 raise
             await answer(send, 500, "UNKNOWN", "the server failed; its log knows more under the request id")
 

@@ -45,9 +45,10 @@ HOT = (SELECT_HOME, SELECT_BY_TAG, SELECT_BY_DIGEST, SELECT_BLOB)
 
 
 def key(principal: Principal, repository: str, reference: str = "") -> str:
-    """What one request asks for, as one text, in which all keys of a query travel (encoding arrays costs a client 4 us a
-    key, more than the rest of its query). reference is a tag, a digest, or empty. No field can hold a separator: what a
-    client sends is held against its grammar before.
+    """What one request asks for; reference is a tag, a digest, or empty.
+
+    A text, since all keys of a query travel as one: encoding arrays costs a client 4 us a key, more than the rest of
+    its query. No field can hold a separator: what a client sends is held against its grammar before.
     """
     return f"{principal.kind}\x1f{principal.id}\x1f{principal.epoch}\x1f{repository}\x1f{reference}"
 

@@ -22,8 +22,8 @@ from dataforge_registry.registry.config import ConfigError, Log
 from dataforge_registry.registry.forwarded import Forwarded
 from dataforge_registry.registry.health import Health
 from dataforge_registry.registry.logs import configure, flush
-from dataforge_registry.registry.metrics import Metrics, MetricsMiddleware
-from dataforge_registry.registry.middleware import AccessLog, ServerErrors
+from dataforge_registry.registry.metrics import Metrics
+from dataforge_registry.registry.middleware import Observed, ServerErrors
 
 HOSTILE = "a\r\nb\x1b[31m\x9bc\u202e\0"
 
@@ -42,6 +42,7 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         return [json.loads(line) for line in output.getvalue().splitlines()]
 
     yield parsed
+    flush()
     structlog.reset_defaults()
     root.handlers[:] = handlers
     root.setLevel(level)
@@ -76,6 +77,10 @@ async def call(app: Any, scope: dict[str, Any], body: bytes = b"") -> list[Any]:
     return sent
 
 
+def observed(app: Any) -> Observed:
+    return Observed(app, Metrics())
+
+
 async def answering(scope: Any, receive: Any, send: Any) -> None:
     await receive()
     scope["state"]["actor"] = "robot$ci"
@@ -88,7 +93,7 @@ async def answering(scope: Any, receive: Any, send: Any) -> None:
 @pytest.mark.asyncio
 async def test_a_line_a_request(lines: Any) -> None:
     headers = [(b"authorization", b"Basic c2VjcmV0"), (b"x-request-id", b"abc-1")]
-    sent = await call(AccessLog(answering), scope("PUT", b"/v2/a/b/manifests/1", headers), b"12345")
+    sent = await call(observed(answering), scope("PUT", b"/v2/a/b/manifests/1", headers), b"12345")
     assert (b"x-request-id", b"abc-1") in sent[0]["headers"]
     (line,) = lines()
     assert line.pop("seconds") >= 0
@@ -111,7 +116,7 @@ async def test_a_line_a_request(lines: Any) -> None:
 @pytest.mark.asyncio
 @pytest.mark.parametrize("given", [b"", b"a b", b"x" * 65, b"a\r\nb", "é".encode()])
 async def test_a_request_id_that_is_not_harmless_is_replaced(lines: Any, given: bytes) -> None:
-    await call(AccessLog(answering), scope(headers=[(b"x-request-id", given)]))
+    await call(observed(answering), scope(headers=[(b"x-request-id", given)]))
     assert len(lines()[0]["request_id"]) == 16
 
 
@@ -124,7 +129,7 @@ async def test_bytes_that_the_engine_sends_itself_are_counted(lines: Any, tmp_pa
         await send({"type": "http.response.pathsend", "path": str(tmp_path / "blob")})
 
     metrics = Metrics()
-    await call(AccessLog(MetricsMiddleware(by_path, metrics)), scope())
+    await call(Observed(by_path, metrics), scope())
     assert lines()[0]["bytes_out"] == 1234
     assert b"dfr_http_sent_bytes_total 1234.0" in metrics.render()
 
@@ -135,13 +140,13 @@ async def test_all_lines_of_a_request_carry_its_id(lines: Any) -> None:
         logging.getLogger("core").info("at work")
         await answering(scope, receive, send)
 
-    await call(AccessLog(talking), scope(headers=[(b"x-request-id", b"one")]))
+    await call(observed(talking), scope(headers=[(b"x-request-id", b"one")]))
     assert [line["request_id"] for line in lines()] == ["one", "one"]
 
 
 @pytest.mark.asyncio
 async def test_probes_are_quiet(lines: Any) -> None:
-    await call(AccessLog(answering), scope(path=b"/health/live"))
+    await call(observed(answering), scope(path=b"/health/live"))
     assert lines()[0]["level"] == "debug"
 
 
@@ -173,7 +178,7 @@ async def test_an_unexpected_error_is_a_bare_500_and_a_traceback_in_the_log(line
     async def broken(scope: Any, receive: Any, send: Any) -> None:
         raise LookupError("the password is hunter2")
 
-    start, body = await call(AccessLog(ServerErrors(broken)), scope())
+    start, body = await call(observed(ServerErrors(broken)), scope())
     assert start["status"] == 500
     assert json.loads(body["body"])["errors"][0]["code"] == "UNKNOWN"
     assert b"hunter2" not in body["body"]
@@ -190,7 +195,7 @@ async def test_an_error_after_the_answer_began_cuts_the_connection(lines: Any) -
         raise LookupError
 
     with pytest.raises(LookupError):
-        await call(ServerErrors(broken), scope())
+        await call(observed(ServerErrors(broken)), scope())
 
 
 @pytest.mark.asyncio
@@ -205,8 +210,8 @@ async def test_a_client_that_left_is_no_error(lines: Any) -> None:
     async def send(message: Any) -> None:
         raise AssertionError("nobody is there to answer")
 
-    await ServerErrors(app)(scope(), receive, send)
-    assert [line["level"] for line in lines()] == ["debug"]
+    await observed(ServerErrors(app))(scope(), receive, send)
+    assert [line["level"] for line in lines()] == ["debug", "info"]
 
 
 FORWARDED = [
@@ -258,7 +263,7 @@ def test_networks_that_are_none() -> None:
 async def test_metrics_count_by_endpoint_and_never_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
     metrics = Metrics()
-    app = MetricsMiddleware(answering, metrics)
+    app = Observed(answering, metrics)
     for number in range(3):
         await call(app, scope("PUT", b"/v2/some/name/manifests/%d" % number), b"12345")
     await call(app, scope("BREW"))
