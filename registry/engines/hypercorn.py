@@ -1,4 +1,4 @@
-"""Hypercorn, hardened: its HTTP/1.1 and ASGI code under our own sockets, clocks and stop.
+"""Hypercorn, hardened: its ASGI side under our own sockets, parser, clocks and stop.
 
 HTTP/2 stays off: in hypercorn 0.18 one early answer kills the whole multiplexed connection.
 """

@@ -26,6 +26,7 @@ BAD = {
         b"PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: 1\nY: 2\r\n\r\n",
         400,
     ),
+    "unknown method": (b"BREW / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     "lower-case method": (b"get / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     "no host": (b"GET / HTTP/1.1\r\n\r\n", 400),
     "two hosts": (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
@@ -80,7 +81,7 @@ GOOD = {
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
         b"GET /a 0",
     ),
-    "unknown method": (b"BREW /a HTTP/1.1\r\n" + HEAD + b"\r\n", b"BREW /a 0"),
+    "a method that is not ours": (b"PROPFIND /a HTTP/1.1\r\n" + HEAD + b"\r\n", b"PROPFIND /a 0"),
     "8 KiB token": (
         b"GET /a HTTP/1.1\r\n" + HEAD + b"Authorization: Bearer " + b"a" * 8192 + b"\r\n\r\n",
         b"GET /a 0",
