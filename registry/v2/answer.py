@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from functools import cached_property
 from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
@@ -26,43 +25,55 @@ class Answer:
     async def send(self, send: Send, head: bool = False) -> None:
         """Write it out; HEAD gets the head alone."""
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()]
-        measured = isinstance(self.body, bytes) and self.path is None and self.status not in (204, 304)
-        if measured and "content-length" not in self.headers:
-            headers.append((b"content-length", str(len(self.body)).encode()))  # type: ignore[arg-type]
+        body = self.body
+        if isinstance(body, bytes):
+            if self.path is None and "content-length" not in self.headers and self.status not in (204, 304):
+                headers.append((b"content-length", b"%d" % len(body)))
+            await send({"type": "http.response.start", "status": self.status, "headers": headers})
+            if self.path is not None and not head:
+                await send({"type": "http.response.pathsend", "path": self.path})
+            else:
+                await send({"type": "http.response.body", "body": b"" if head else body})
+            return
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        if head:
-            await send({"type": "http.response.body", "body": b""})
-        elif self.path is not None:
-            await send({"type": "http.response.pathsend", "path": self.path})
-        elif isinstance(self.body, bytes):
-            await send({"type": "http.response.body", "body": self.body})
-        else:
-            async with aclosing(self.body):
-                async for piece in self.body:
+        if not head:
+            async with aclosing(body):
+                async for piece in body:
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.body", "body": b""})
 
 
 class Request:
     """One request of /v2/: its headers by lower-case name (the first value), its query, its body."""
 
+    __slots__ = ("_headers", "_query", "_receive", "method", "scope")
+
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
         self.method: str = scope["method"]
         self._receive = receive
+        self._headers: dict[str, str] | None = None
+        self._query: dict[str, list[str]] | None = None
 
-    @cached_property
+    @property
     def headers(self) -> dict[str, str]:
         """Header values; where a header comes more than once its values are joined by commas (RFC 9110 section 5.3)."""
-        found: dict[str, str] = {}
-        for name, value in self.scope["headers"]:
-            key, text = name.decode("latin-1"), value.decode("latin-1")
-            found[key] = f"{found[key]},{text}" if key in found else text
+        found = self._headers
+        if found is None:
+            found = self._headers = {}
+            for name, value in self.scope["headers"]:
+                key, text = name.decode("latin-1"), value.decode("latin-1")
+                found[key] = f"{found[key]},{text}" if key in found else text
         return found
 
-    @cached_property
+    @property
     def query(self) -> dict[str, list[str]]:
         """Query parameters; unknown ones are for nobody. QueryInvalid over 1000 of them."""
+        if self._query is None:
+            self._query = self._parsed_query()
+        return self._query
+
+    def _parsed_query(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         text = self.scope.get("query_string", b"").decode("latin-1")
         if text.count("&") >= MOST_PARAMETERS:
