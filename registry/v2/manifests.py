@@ -13,9 +13,12 @@ from .conditional import not_modified, precondition
 
 
 def reference_of(text: str) -> str:
-    """A tag or digest to look for. ManifestUnknown where it can be no tag, DigestInvalid where it is a bad digest."""
+    """A tag or digest to look for. ManifestUnknown where it can be no tag, DigestInvalid where it is a bad digest;
+    ManifestInvalid for an encoded slash or NUL, which routing turned into NUL."""
     if ":" in text:
         return Digest.parse(text)
+    if "\0" in text:
+        return check_tag(text)
     if not is_tag(text):
         raise ManifestUnknown("no manifest can have this tag: it breaks the grammar of tags")
     return text

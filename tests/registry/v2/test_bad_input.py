@@ -54,8 +54,11 @@ def test_names(registry: Registry, bad: str) -> None:
 def test_tags(registry: Registry, name: str, bad: str) -> None:
     answer = registry.put(name, bad, registry.image(name))
     assert (answer.status, answer.code) == (400, "MANIFEST_INVALID")
-    answer = registry.send("GET", f"/v2/{name}/manifests/{bad}")
-    assert (answer.status, answer.code) == (404, "MANIFEST_UNKNOWN")
+    for method in ("GET", "DELETE"):
+        answer = registry.send(method, f"/v2/{name}/manifests/{bad}")
+        # an encoded slash is no tag at all (row B8), another bad tag is one that nothing can have (row B4)
+        wanted = (400, "MANIFEST_INVALID") if "%2f" in bad else (404, "MANIFEST_UNKNOWN")
+        assert (answer.status, answer.code) == wanted
 
 
 @pytest.mark.parametrize("bad", DIGESTS)
