@@ -736,6 +736,7 @@ LANGUAGE sql STABLE AS $$
   LEFT JOIN account a ON p_kind = 'account' AND a.account_id = p_id AND a.token_epoch = p_epoch AND NOT a.disabled AND NOT a.deleted
   LEFT JOIN robot b ON p_kind = 'robot' AND b.robot_id = p_id AND b.token_epoch = p_epoch AND NOT b.disabled
                    AND (b.expires_at IS NULL OR b.expires_at > now())
+                   AND (b.project_id IS NULL OR EXISTS (SELECT FROM project o WHERE o.project_id = b.project_id AND NOT o.deleted))
   LEFT JOIN project p ON p.name = p_project AND NOT p.deleted
 $$;
 COMMENT ON FUNCTION rights IS 'What a principal (kind, id, epoch) may claim in a project: asked on every request';

@@ -66,6 +66,24 @@ async def test_a_number_is_not_taken_for_another_kind_of_principal(database: Dat
     assert not (await rights(database, Principal("robot", ann.id))).valid
 
 
+async def test_a_robot_goes_with_its_project_and_one_of_the_system_stays(database: Database) -> None:
+    async with database.transaction() as conn:
+        project_id = await projects.create(conn, SYSTEM, "wells")
+        robots = [
+            await conn.fetchval(
+                "INSERT INTO robot (project_id, name, secret_hash) VALUES ($1, $2, '') RETURNING robot_id", owner, name
+            )
+            for owner, name in ((project_id, "robot$wells+ci"), (None, "robot$ci"))
+        ]
+    theirs, systems = (Principal("robot", number) for number in robots)
+    assert (await rights(database, theirs)).valid and (await rights(database, systems)).valid
+    async with database.transaction() as conn:
+        await conn.execute("UPDATE project SET deleted = true WHERE project_id = $1", project_id)
+        await projects.create(conn, SYSTEM, "wells")
+    assert not (await rights(database, theirs)).valid
+    assert (await rights(database, systems)).valid
+
+
 async def test_a_member_who_is_removed_has_no_role_at_the_next_question(database: Database) -> None:
     ann = await account(database, "ann")
     async with database.transaction() as conn:
