@@ -5,6 +5,7 @@ zstd level 3, no Arrow schema, nulls as nulls. Bytes differ between writers; ide
 """
 
 import io
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -71,25 +72,25 @@ def decode(data: bytes, rows: int | None = None) -> tuple[str, Values]:
     return table.column_names[0], table.column(0).combine_chunks()
 
 
-def encode_table(table: pa.Table) -> bytes:
-    """An index column and a value column as one Parquet file, encoded as layers are."""
-    return _encode(table, {table.column_names[0]: "DELTA_BINARY_PACKED"} | _value_encoding(table.schema.field(1)))
+def encode_table(table: pa.Table, notes: Mapping[str, str]) -> bytes:
+    """An index column and a value column as one Parquet file, encoded as layers are, with notes in its footer."""
+    encodings = {table.column_names[0]: "DELTA_BINARY_PACKED"} | _value_encoding(table.schema.field(1))
+    return _encode(table, encodings, notes)
 
 
 def _value_encoding(column: "pa.Field[Any]") -> dict[str, str]:
     return {} if column.type == pa.string() else {column.name: "BYTE_STREAM_SPLIT"}
 
 
-def _encode(table: pa.Table, encodings: dict[str, str]) -> bytes:
+def _encode(table: pa.Table, encodings: dict[str, str], notes: Mapping[str, str] | None = None) -> bytes:
     """One row group; columns without a named encoding get a dictionary."""
     sink = io.BytesIO()
     rows = max(table.num_rows, 1)
     dictionary: Any = [name for name in table.column_names if name not in encodings]  # the stubs know only a bool
-    pq.write_table(
-        table,
+    with pq.ParquetWriter(
         sink,
+        table.schema,
         version="2.6",
-        row_group_size=rows,
         data_page_version="2.0",
         data_page_size=_PAGE_BYTES,
         write_batch_size=rows,
@@ -99,5 +100,8 @@ def _encode(table: pa.Table, encodings: dict[str, str]) -> bytes:
         column_encoding=encodings or None,
         store_schema=False,
         store_decimal_as_integer=True,
-    )
+    ) as writer:
+        writer.write_table(table, row_group_size=rows)
+        if notes:
+            writer.add_key_value_metadata(dict(notes))
     return sink.getvalue()

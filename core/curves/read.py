@@ -110,8 +110,7 @@ def _touches(layer: Descriptor, window: Window) -> bool:
     if not high:
         return True
     scale = None if "T" in low else 0
-    bounds = [None if end is None else parse_tick(end, scale) for end in (window.start, window.stop)]
-    start, stop = bounds
+    start, stop = _ends(window, scale)
     return (stop is None or parse_tick(low, scale) <= stop) and (start is None or parse_tick(high, scale) >= start)
 
 
@@ -119,9 +118,19 @@ def _bounds(index: Values, window: Window) -> tuple[int, int]:
     """Rows [start, stop) of an index column that lie in the window."""
     scale = None if pa.types.is_timestamp(index.type) else index.type.scale
     ticks = index_ticks(index)
-    low = 0 if window.start is None else _search(ticks, parse_tick(window.start, scale), "left")
-    high = len(ticks) if window.stop is None else _search(ticks, parse_tick(window.stop, scale), "right")
+    start, stop = _ends(window, scale)
+    low = 0 if start is None else _search(ticks, start, "left")
+    high = len(ticks) if stop is None else _search(ticks, stop, "right")
     return low, max(low, high)
+
+
+def _ends(window: Window, scale: int | None) -> tuple[Decimal | None, Decimal | None]:
+    """Both bounds in ticks; CurveError for one that is no index value, and for a window upside down."""
+    start, stop = (None if end is None else parse_tick(end, scale) for end in (window.start, window.stop))
+    if start is not None and stop is not None and start > stop:
+        said = f"the window from {window.start} to {window.stop} is upside down"
+        raise CurveError(f"{said}: give the smaller value first")
+    return start, stop
 
 
 def _search(ticks: Ticks, bound: Decimal, side: str) -> int:

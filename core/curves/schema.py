@@ -15,6 +15,7 @@ ROLE, ROWS, SPAN = "io.dataforge.role", "io.dataforge.rows", "io.dataforge.index
 TITLE, CREATED = "org.opencontainers.image.title", "org.opencontainers.image.created"
 WELL, UWI, FRAME = "io.dataforge.well", "io.dataforge.uwi", "io.dataforge.frame"
 MNEMONIC, UNIT, FAMILY = "io.dataforge.mnemonic", "io.dataforge.unit", "io.dataforge.family"
+INDEX_KIND, INDEX_UNIT = "io.dataforge.index-kind", "io.dataforge.index-unit"
 VALUES_ID, PARENT, REPOSITORY = "io.dataforge.values-id", "io.dataforge.parent", "io.dataforge.repository"
 
 

@@ -25,6 +25,8 @@ def entry(packed: Packed, path: str) -> Descriptor:
         schema.FAMILY: config.family or "",
         schema.ROWS: f"0/{config.stats.count}",
         schema.SPAN: _span(config),
+        schema.INDEX_KIND: config.index.kind,
+        schema.INDEX_UNIT: config.index.unit,
     }
     return Descriptor(
         mediaType=media.OCI_MANIFEST,

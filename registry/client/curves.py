@@ -45,20 +45,42 @@ async def open_curve(registry: RemoteRegistry, reference: Reference) -> CurveVer
     try:
         stored, raw = await repository.get_manifest(reference.target)
     except (ManifestUnknown, NameUnknown) as error:
-        raise ManifestUnknown(f"there is no curve {reference}; dfr ls {reference.well} lists them") from error
+        raise _no_curve(reference) from error
     return CurveVersion(repository, stored.digest, parse_manifest(raw, media.CURVE))
 
 
+def _no_curve(reference: Reference) -> ManifestUnknown:
+    return ManifestUnknown(f"there is no curve {reference}; dfr ls {reference.well} lists them")
+
+
 async def list_curves(registry: RemoteRegistry, reference: Reference) -> list[Descriptor]:
-    """The curves of a well, or of one of its frames, as its index lists them; annotations say what each is."""
+    """The curves of a well, or of one of its frames, as its index lists them; annotations say what each is.
+
+    ManifestUnknown where there is no such well, NameUnknown where it has no such frame.
+    """
     target = reference.target if len(reference.segments) == 2 else "latest"
     try:
         _, raw = await registry.repository(reference.well).get_manifest(target)
     except (ManifestUnknown, NameUnknown) as error:
         raise ManifestUnknown(f"there is no well {reference.well}; dfr ls lists them") from error
     index = parse_manifest(raw, media.WELL)
-    frame = f"{reference.segments[2]}/" if len(reference.segments) > 2 else ""
-    return [line for line in index.manifests if line.annotations.get(schema.REPOSITORY, "").startswith(frame)]
+    if len(reference.segments) == 2:
+        return index.manifests
+    frame = f"{reference.segments[2]}/"
+    lines = [line for line in index.manifests if line.annotations.get(schema.REPOSITORY, "").startswith(frame)]
+    if not lines:
+        raise NameUnknown(f"{reference.well} has no frame {reference.segments[2]}; dfr ls {reference.well} lists them")
+    return lines
+
+
+async def list_versions(registry: RemoteRegistry, reference: Reference) -> dict[str, Digest]:
+    """The tags of a curve and what each names; ManifestUnknown where there is no such curve."""
+    repository = registry.repository(reference.repository)
+    tags = await repository.tags()
+    if not tags:
+        raise _no_curve(reference)
+    stored = await asyncio.gather(*(repository.stat_manifest(tag) for tag in tags))
+    return {tag: each.digest for tag, each in zip(tags, stored, strict=True)}
 
 
 async def list_wells(registry: RemoteRegistry, project: str = "") -> dict[str, int]:

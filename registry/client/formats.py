@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import pyarrow as pa
 
+from ...core.curves import schema
 from ...core.curves.model import tick_text
 from ...core.curves.parquet import encode_table, index_ticks
 from ...core.curves.schema import Config
@@ -25,8 +26,20 @@ class Format(StrEnum):
 def render(table: pa.Table, config: Config, kind: Format) -> bytes:
     """The bytes of a window (index column, value column) in a format."""
     if kind is Format.parquet:
-        return encode_table(table)
+        return encode_table(table, _notes(config))
     return _json(table, config) if kind is Format.json else _csv(table, config)
+
+
+def _notes(config: Config) -> dict[str, str]:
+    """What a Parquet file says of its columns, under the names that manifests use."""
+    return {
+        schema.WELL: config.well.name,
+        schema.FRAME: config.frame,
+        schema.MNEMONIC: config.mnemonic,
+        schema.UNIT: config.unit,
+        schema.INDEX_KIND: config.index.kind,
+        schema.INDEX_UNIT: config.index.unit,
+    }
 
 
 def index_texts(table: pa.Table) -> list[str]:
@@ -53,10 +66,11 @@ def value_texts(table: pa.Table, config: Config) -> Iterator[str | None]:
 
 
 def _csv(table: pa.Table, config: Config) -> bytes:
-    """RFC 4180 with a header line; an absent value is an empty field."""
+    """RFC 4180 with a header line of names and units, `MD [ft],GR [GAPI]`; an absent value is an empty field."""
     sink = io.StringIO()
     writer = csv.writer(sink, lineterminator="\n")
-    writer.writerow(table.column_names)
+    units = (config.index.unit, config.unit)
+    writer.writerow(f"{name} [{unit}]" if unit else name for name, unit in zip(table.column_names, units, strict=True))
     writer.writerows(zip(index_texts(table), value_texts(table, config), strict=True))
     return sink.getvalue().encode()
 

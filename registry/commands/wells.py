@@ -128,11 +128,14 @@ def ls(ref: Listed = "") -> None:
 
 
 async def _list_wells(base: str, project: str) -> "Table":
+    from ...core.oci.errors import NameUnknown
     from ..client.curves import list_wells
     from ..client.remote import RemoteRegistry
 
     async with RemoteRegistry(base) as registry:
         wells = await list_wells(registry, project)
+    if not wells and project:
+        raise NameUnknown(f"there is no well in {project}, or none that you may read; dfr ls lists all")
     table = _table("well", "curves")
     for well, curves in wells.items():
         table.add_row(well, str(curves))
@@ -141,26 +144,25 @@ async def _list_wells(base: str, project: str) -> "Table":
 
 async def _list_well(base: str, reference: "Reference") -> "Table":
     from ...core.curves import schema
-    from ..client.curves import list_curves
+    from ..client.curves import list_curves, list_versions
     from ..client.remote import RemoteRegistry
 
     async with RemoteRegistry(base) as registry:
         if len(reference.segments) == 4:
-            repository = registry.repository(reference.repository)
             table = _table("tag", "digest")
-            for tag in await repository.tags():
-                table.add_row(tag, (await repository.stat_manifest(tag)).digest)
+            for tag, digest in (await list_versions(registry, reference)).items():
+                table.add_row(tag, digest)
             return table
         lines = await list_curves(registry, reference)
-    table = _table("curve", "mnemonic", "unit", "rows", "from", "to", "digest")
+    table = _table("curve", "mnemonic", "unit", "rows", "from", "to", "index", "digest")
     for line in lines:
         notes = line.annotations
         start, _, stop = notes.get(schema.SPAN, "").partition("/")
         rows = notes.get(schema.ROWS, "").rpartition("/")[2]
         name = f"{reference.well}/{notes.get(schema.REPOSITORY, '')}"
-        table.add_row(
-            name, notes.get(schema.MNEMONIC, ""), notes.get(schema.UNIT, ""), rows, start, stop, line.digest[:19]
-        )
+        index = f"{notes.get(schema.INDEX_KIND, '')} {notes.get(schema.INDEX_UNIT, '')}".strip()
+        what = (notes.get(schema.MNEMONIC, ""), notes.get(schema.UNIT, ""))
+        table.add_row(name, *what, rows, start, stop, index, line.digest[:19])
     return table
 
 
@@ -194,6 +196,7 @@ def read(
 
 
 async def _read(base: str, reference: "Reference", start: str | None, stop: str | None, kind: Any) -> bytes:
+    from ...core.curves.errors import CurveError
     from ...core.curves.read import Window
     from ..client.curves import open_curve
     from ..client.formats import render
@@ -202,6 +205,10 @@ async def _read(base: str, reference: "Reference", start: str | None, stop: str 
     async with RemoteRegistry(base) as registry:
         curve = await open_curve(registry, reference)
         table, config = await asyncio.gather(curve.read(Window(start, stop)), curve.config())
+    if not table.num_rows:
+        index, segments = config.index, config.segments
+        span = f"{segments[0].index[0]} to {segments[-1].index[1]} {index.unit}".strip()
+        raise CurveError(f"no sample of {reference} lies in the window: its {index.kind} runs from {span}")
     return render(table, config, kind)
 
 

@@ -51,13 +51,14 @@ def test_ls(open_server: Any, well: Path) -> None:
     assert "cli/cli-1" in dfr(open_server, "ls").stdout
     assert "cli/cli-1" in dfr(open_server, "ls", "cli").stdout
     curves = dfr(open_server, "ls", "cli/cli-1").stdout
-    assert "cli/cli-1/log/gr" in curves and "GAPI" in curves and "1001.5" in curves
+    assert "cli/cli-1/log/gr" in curves and "GAPI" in curves and "1001.5" in curves and "MD m" in curves
+    assert dfr(open_server, "ls", "cli/cli-1/log").stdout == curves
     assert "v1" in dfr(open_server, "ls", f"{open_server.url}/cli/cli-1/log/gr").stdout
 
 
 def test_read_csv(open_server: Any, well: Path) -> None:
     done = dfr(open_server, "read", "cli/cli-1/log/gr", "--from", "1000.5")
-    assert done.stdout == "MD,GR\n1000.5,\n1001.0,3.250\n1001.5,4.000\n"
+    assert done.stdout == "MD [m],GR [GAPI]\n1000.5,\n1001.0,3.250\n1001.5,4.000\n"
 
 
 def test_read_json(open_server: Any, well: Path) -> None:
@@ -72,10 +73,8 @@ def test_read_parquet(open_server: Any, well: Path, tmp_path: Path) -> None:
     table = pq.read_table(io.BytesIO(target.read_bytes()))
     assert table.column_names == ["MD", "GR"] and table["GR"].to_pylist() == [1.5, None, 3.25, 4.0]
     assert [str(depth) for depth in table["MD"].to_pylist()] == ["1000.0000", "1000.5000", "1001.0000", "1001.5000"]
-
-
-def test_an_empty_window_is_a_header_alone(open_server: Any, well: Path) -> None:
-    assert dfr(open_server, "read", "cli/cli-1/log/gr", "--from", "5000").stdout == "MD,GR\n"
+    said = pq.read_metadata(target).metadata
+    assert said[b"io.dataforge.unit"] == b"GAPI" and said[b"io.dataforge.index-unit"] == b"m"
 
 
 @pytest.mark.parametrize(
@@ -84,10 +83,17 @@ def test_an_empty_window_is_a_header_alone(open_server: Any, well: Path) -> None
         (["read", "cli/cli-1"], 2, "name one, PROJECT/WELL/FRAME/CURVE"),
         (["read", "cli"], 2, "is no reference"),
         (["read", "cli/cli-1/log/gr", "--from", "deep"], 2, "give a number"),
+        (["read", "cli/cli-1/log/gr", "--from", "5000"], 2, "its MD runs from 1000.0 to 1001.5 m"),
+        (["read", "cli/cli-1/log/gr", "--to", "999.9"], 2, "its MD runs from 1000.0 to 1001.5 m"),
+        (["read", "cli/cli-1/log/gr", "--from", "1000.1", "--to", "1000.4"], 2, "no sample of cli/cli-1/log/gr"),
+        (["read", "cli/cli-1/log/gr", "--from", "1001", "--to", "1000"], 2, "upside down"),
         (["read", "cli/cli-1/log/gr", "--format", "xls"], 2, "csv, json or parquet"),
         (["read", "cli/cli-1/log/none"], 1, "there is no curve cli/cli-1/log/none"),
         (["read", "cli/cli-1/log/gr:v9"], 1, "there is no curve cli/cli-1/log/gr:v9"),
         (["ls", "cli/none"], 1, "there is no well cli/none"),
+        (["ls", "none"], 1, "there is no well in none"),
+        (["ls", "cli/cli-1/none"], 1, "cli/cli-1 has no frame none; dfr ls cli/cli-1 lists them"),
+        (["ls", "cli/cli-1/log/none"], 1, "there is no curve cli/cli-1/log/none; dfr ls cli/cli-1"),
         (["import", "none.las", "--into", "cli"], 1, "No such file"),
         (["import", "none.las", "--into", "UPPER"], 2, "project"),
     ],
