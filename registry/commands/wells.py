@@ -15,6 +15,7 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
     from rich.table import Table
 
     from ...core.curves.names import Reference
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 ADDRESS_VARIABLE = "DFR_REGISTRY"
 _FAILURE, _USAGE = 1, 2
-_PIPE_WIDTH = 1000
+_WIDTH = 1000
+_NUMBERS = frozenset({"curves", "rows", "from", "to"})
 
 Files = Annotated[list[Path], typer.Argument(help="LAS files (1.2, 2.0, basic 3.0).", metavar="FILE.las...")]
 Into = Annotated[str, typer.Option("--into", help="[http[s]://HOST[:PORT]/]PROJECT", metavar="PROJECT")]
@@ -54,6 +56,8 @@ def import_(
 ) -> None:
     """Push well logs: one version for each curve that changed. All files are checked before anything is sent."""
     with _one_line():
+        from rich.markup import escape
+
         from ...core.curves.errors import CurveError
         from ...core.curves.names import checked_project, split_base
         from ..client.wells import open_las
@@ -62,35 +66,46 @@ def import_(
         checked_project(project.strip("/"))
         opened: list[LogFile] = []
         refused: list[str] = []
-        for path in files:
-            try:
-                opened.append(open_las(path.read_bytes(), path.name, frame))
-            except CurveError as error:
-                refused.append(f"{path}: {error}")
-            except OSError as error:
-                refused.append(f"{path}: {error.strerror}")
+        with _progress() as progress:
+            reading = progress.add_task("reading files", total=len(files), now="")
+            for path in files:
+                progress.update(reading, now=escape(path.name))
+                try:
+                    opened.append(open_las(path.read_bytes(), path.name, frame))
+                except CurveError as error:
+                    refused.append(f"{path}: {error}")
+                except OSError as error:
+                    refused.append(f"{path}: {error.strerror}")
+                progress.advance(reading)
         if refused:
             raise _Failed("\n".join([*refused, "nothing was sent"]))
         _print_report(_run(_import(address(base), project.strip("/"), opened)))
 
 
 async def _import(base: str, project: str, files: "list[LogFile]") -> "Report":
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.markup import escape
 
     from ..client.remote import RemoteRegistry
     from ..client.wells import WellImport
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("curves", total=sum(len(file.frame.curves) for file in files))
+    with _progress() as progress:
+        pushing = progress.add_task("pushing curves", total=sum(len(file.frame.curves) for file in files), now="")
         async with RemoteRegistry(base) as registry:
-            run = WellImport(
-                registry, project, lambda name: progress.update(task, advance=1, description=f"[cyan]{name}[/]")
-            )
+            run = WellImport(registry, project, lambda name: progress.update(pushing, advance=1, now=escape(name)))
             for file in files:
                 await run.push(file)
             return run.report
+
+
+def _progress() -> "Progress":
+    """A bar that goes when it is done, none in a log; what is `now` stands last, so that the bar keeps its place."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    now = TextColumn("[cyan]{task.fields[now]}[/]")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), now)
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _print_report(report: "Report") -> None:
@@ -154,7 +169,7 @@ async def _list_well(base: str, reference: "Reference") -> "Table":
                 table.add_row(tag, digest)
             return table
         lines = await list_curves(registry, reference)
-    table = _table("curve", "mnemonic", "unit", "rows", "from", "to", "index", "digest")
+    table = _table("curve", "mnemonic", "unit", "rows", "from", "to", "index")
     for line in lines:
         notes = line.annotations
         start, _, stop = notes.get(schema.SPAN, "").partition("/")
@@ -162,7 +177,7 @@ async def _list_well(base: str, reference: "Reference") -> "Table":
         name = f"{reference.well}/{notes.get(schema.REPOSITORY, '')}"
         index = f"{notes.get(schema.INDEX_KIND, '')} {notes.get(schema.INDEX_UNIT, '')}".strip()
         what = (notes.get(schema.MNEMONIC, ""), notes.get(schema.UNIT, ""))
-        table.add_row(name, *what, rows, start, stop, index, line.digest[:19])
+        table.add_row(name, *what, rows, start, stop, index)
     return table
 
 
@@ -238,17 +253,17 @@ def _one_line() -> Iterator[None]:
 
 
 def _console() -> "Console":
-    """Standard output; a pipe gets whole lines, however long."""
+    """Standard output, in whole lines: a reference that is folded in a narrow window cannot be copied."""
     from rich.console import Console
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    return Console(highlight=False, width=_WIDTH)
 
 
 def _table(*columns: str) -> "Table":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(*columns, box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for column in table.columns:
-        column.overflow = "fold"
+        column.justify = "right" if column.header in _NUMBERS else "left"
     return table

@@ -77,6 +77,31 @@ def test_read_parquet(open_server: Any, well: Path, tmp_path: Path) -> None:
     assert said[b"io.dataforge.unit"] == b"GAPI" and said[b"io.dataforge.index-unit"] == b"m"
 
 
+def blobs_read(server: Any, repository: str) -> list[tuple[str, int]]:
+    """What the server's access log says was fetched of a repository: (digest, bytes sent)."""
+    found = []
+    for line in (server.directory.parent / "log").read_text().splitlines():
+        entry = json.loads(line) if line.startswith("{") else {}
+        path, _, digest = entry.get("path", "").partition("/blobs/")
+        if path == f"/v2/{repository}" and entry["method"] == "GET":
+            found.append((digest, entry["bytes_out"]))
+    return found
+
+
+def test_a_window_fetches_only_the_layers_that_hold_it(open_server: Any, logs: Any, tmp_path: Path) -> None:
+    """50 m out of 30 km: the header, the depths and one or two of the curve's many segments."""
+    path, name = tmp_path / "long.las", "cli-long/long-1/log/gr"
+    path.write_bytes(logs.las("Long 1", {"GR": logs.smooth(60_000)}))
+    dfr(open_server, "import", path, "--into", "cli-long")
+    done = dfr(open_server, "read", name, "--from", "9000", "--to", "9050")
+    assert len(done.stdout.splitlines()) == 1 + 101
+    window = blobs_read(open_server, name)
+    dfr(open_server, "read", name)
+    whole = blobs_read(open_server, name)[len(window) :]
+    assert len(window) in (3, 4) and set(window) < set(whole) and len(whole) > 10
+    assert sum(size for _, size in window) < sum(size for _, size in whole) / 5
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
