@@ -30,6 +30,11 @@ def slug(name: str, kind: str) -> str:
     return f"{text[:39].rstrip('-') or kind}-{_hash(name)[:8]}"
 
 
+def normal(name: str) -> str:
+    """What two spellings of one name have in common: letters and digits of every script, case folded."""
+    return "".join(char for char in unicodedata.normalize("NFKC", name).casefold() if char.isalnum())
+
+
 def suffixed(name: str, kind: str) -> str:
     """The segment of a name whose slug is taken by another true name: `-` and 4 hex of its own hash behind it."""
     return f"{slug(name, kind)}-{_hash(name)[:4]}"

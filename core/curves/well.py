@@ -10,6 +10,7 @@ from .model import Frame
 from .pack import Packed
 from .schema import Config, Descriptor, Manifest
 
+ORIGINAL = "original-"
 EMPTY_CONFIG = b"{}"
 """The empty descriptor's content (image-spec, manifest.md#guidance-for-an-empty-descriptor)."""
 
@@ -67,7 +68,7 @@ def well_index(frame: Frame, entries: Iterable[Descriptor], current: Manifest | 
 
 def original_tag(content: bytes) -> str:
     """The tag of a file as received: `original-` and 12 hex of the file's own SHA-256, as configs record it."""
-    return f"original-{Digest.of(content).hex[:12]}"
+    return f"{ORIGINAL}{Digest.of(content).hex[:12]}"
 
 
 def original_manifest(frame: Frame, content: bytes) -> bytes:

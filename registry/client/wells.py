@@ -8,13 +8,14 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from ...core.curves import schema
 from ...core.curves.errors import CurveError
 from ...core.curves.las import read_las
 from ...core.curves.model import Curve, Frame
-from ...core.curves.names import LATEST, checked_project, curve_slugs, slug, suffixed
+from ...core.curves.names import LATEST, checked_project, curve_slugs, normal, slug, suffixed
 from ...core.curves.pack import IndexLayers, Packed, Previous, pack, pack_index
 from ...core.curves.schema import Descriptor, parse_manifest
-from ...core.curves.well import EMPTY_CONFIG, entry, original_manifest, original_tag, well_index
+from ...core.curves.well import EMPTY_CONFIG, ORIGINAL, entry, original_manifest, original_tag, well_index
 from ...core.oci import media
 from ...core.oci.digest import Digest
 from ...core.oci.errors import CurveConflict, ManifestUnknown, NameUnknown, PreconditionFailed, RegistryError
@@ -68,8 +69,8 @@ class WellImport:
     async def push(self, file: LogFile) -> None:
         """The whole of one file. RegistryError or CurveError where it cannot be; what was sent is reused later."""
         frame, before = file.frame, self._registry.transport.sent_bytes
-        well = f"{self._project}/{slug(frame.well.name, 'well')}"
-        home = self._registry.repository(well)
+        home = await self._home(frame.well.name)
+        well = home.name
         await self._push_original(home, file)
         index = await asyncio.to_thread(pack_index, frame.index, frame.name)
         slugs = curve_slugs(curve.mnemonic for curve in frame.curves)
@@ -85,6 +86,25 @@ class WellImport:
         report.sent += self._registry.transport.sent_bytes - before
         if frame.original:
             report.findings += [f"{frame.original.file}: {finding}" for finding in frame.original.findings]
+
+    async def _home(self, name: str) -> RemoteRepository:
+        """The repository of a well: of its slug, or beside it where that holds a well of another true name."""
+        for segment in (slug(name, "well"), suffixed(name, "well")):
+            home = self._registry.repository(f"{self._project}/{segment}")
+            if normal(await self._well_named(home) or name) == normal(name):
+                return home
+        raise CurveError(f"{home.name} holds another well than {name!r}; import it into another project")
+
+    async def _well_named(self, home: RemoteRepository) -> str:
+        """The true name of the well in a repository: its index says it, or, after an import cut short, its first file;
+        empty where there is neither."""
+        for tag in (LATEST, *(tag for tag in await home.tags() if tag.startswith(ORIGINAL))):
+            try:
+                _, raw = await home.get_manifest(tag)
+            except (ManifestUnknown, NameUnknown):
+                continue
+            return parse_manifest(raw).annotations.get(schema.WELL, "")
+        return ""
 
     async def _push_original(self, home: RemoteRepository, file: LogFile) -> None:
         tag = original_tag(file.content)
@@ -105,6 +125,10 @@ class WellImport:
             repository = self._registry.repository(f"{well}/{folder}/{segment}")
             try:
                 previous = await self._previous(repository)
+                if previous and normal(previous.config.frame) != normal(frame.name):
+                    raise CurveError(
+                        f"{repository.name} is of the frame {previous.config.frame!r}; choose another name"
+                    )
                 if previous and previous.config.mnemonic != curve.mnemonic:
                     segment = _next_segment(repository, segment, curve)
                     continue
@@ -197,7 +221,7 @@ class WellImport:
 
 
 def _next_segment(repository: RemoteRepository, segment: str, curve: Curve) -> str:
-    """Where a curve goes whose plain segment holds another true name (frames and wells are told by slug alone)."""
+    """Where a curve goes whose plain segment holds another true name."""
     following = suffixed(curve.mnemonic, "curve")
     if segment == following:
         raise CurveError(f"{repository.name} holds another curve than {curve.mnemonic!r}; choose another frame name")

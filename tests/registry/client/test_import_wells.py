@@ -10,7 +10,7 @@ import pytest
 from dataforge_registry.core.curves.content import canonical_floats
 from dataforge_registry.core.curves.errors import CurveError, LasRefused
 from dataforge_registry.core.curves.las import read_las
-from dataforge_registry.core.curves.names import Reference
+from dataforge_registry.core.curves.names import Reference, suffixed
 from dataforge_registry.core.curves.read import Window
 from dataforge_registry.core.curves.schema import parse_manifest
 from dataforge_registry.core.curves.well import original_tag
@@ -141,6 +141,28 @@ async def test_a_taken_segment_is_stepped_aside_from(open_server: Any, logs: Any
     async with RemoteRegistry(open_server.url, ANONYMOUS) as registry:
         lines = await list_curves(registry, Reference.parse("import-taken/taken"))
     assert [line.annotations["io.dataforge.mnemonic"] for line in lines] == ["GR[1]", "GR(1)"]
+
+
+@pytest.mark.asyncio
+async def test_wells_whose_names_fold_into_one_slug_stay_two(open_server: Any, logs: Any) -> None:
+    """Another spelling of a name is the same well; another name never is, not even after an import cut short."""
+    project = "import-fold"
+    files = [logs.las(name, {"GR": logs.smooth(30, seed)}) for seed, name in enumerate(["Скв 1", "Лёд 1", "СКВ-1"])]
+    async with RemoteRegistry(open_server.url, ANONYMOUS) as registry:
+        run = WellImport(registry, project)
+        await run._push_original(registry.repository(f"{project}/1"), open_las(files[0], "x.las"))
+    for content in (files[1], files[0], files[2]):
+        await bring(open_server, project, content)
+    async with RemoteRegistry(open_server.url, ANONYMOUS) as registry:
+        wells = {}
+        for well in await list_wells(registry, project):
+            _, raw = await registry.repository(well).get_manifest("latest")
+            wells[well] = parse_manifest(raw).annotations["io.dataforge.well"]
+    assert wells == {f"{project}/1": "Скв 1", f"{project}/{suffixed('Лёд 1', 'well')}": "Лёд 1"}
+    assert await tags(open_server, f"{project}/1/log/gr") == ["latest", "v1", "v2"]
+    await bring(open_server, project, files[0], frame="Рейс 2")
+    with pytest.raises(CurveError, match="is of the frame 'Рейс 2'"):
+        await bring(open_server, project, files[0], frame="Ход 2")
 
 
 @pytest.mark.asyncio
