@@ -5,6 +5,7 @@ A header that disagrees with its data (STRT, STOP, STEP) is a finding, kept with
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -21,6 +22,7 @@ from .las_index import direction_of, ticks_of
 from .las_sections import Sections, parse_header, sections_of, text_of, value_of
 from .model import Curve, Frame, Index, Original, Ticks, Well
 
+_NUMBERS = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4}|\d{2})", re.ASCII)
 _DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d-%b-%Y", "%d %b %Y", "%d-%B-%Y", "%d %B %Y")
 
 
@@ -187,8 +189,14 @@ def _index(definition: _Definition, ticks: Ticks, scale: int | None, direction: 
         ticks=ticks,
         scale=scale,
         direction=direction,
-        datum=value_of(header.params, "DREF", "DMF", "LMF") or value_of(header.well, "DREF") or None,
+        datum=_datum(header),
     )
+
+
+def _datum(header: lasio.LASFile) -> str | None:
+    """What the log's depths are measured from, `KB` for `K.B.`: depth reference, else log or drilling measured from."""
+    names = ("DREF", "LMF", "DMF")
+    return (value_of(header.params, *names) or value_of(header.well, *names)).replace(".", "") or None
 
 
 def _unit_of(header: lasio.LASFile, mnemonic: str) -> str:
@@ -216,8 +224,10 @@ def _number(text: str) -> float | None:
 
 
 def _date(text: str) -> str | None:
-    """ISO date of a header date that reads one way only; 01/02/2001 does not."""
+    """ISO date of a header date that reads one way only: 06-21-97 does, 01/02/2001 does not."""
     words = text.split("T")[0].strip()
+    if numbers := _NUMBERS.fullmatch(words):
+        return _one_way(*numbers.groups())
     for form in _DATES:
         for candidate in (words, words.split(" ")[0]):
             try:
@@ -225,3 +235,15 @@ def _date(text: str) -> str | None:
             except ValueError:
                 continue
     return None
+
+
+def _one_way(first: str, second: str, year: str) -> str | None:
+    """Day and month in either order, where only one of the two orders is a date (or both are the same)."""
+    century = "%Y" if len(year) == 4 else "%y"
+    found: set[str] = set()
+    for order in ("%d %m", "%m %d"):
+        try:
+            found.add(date.isoformat(datetime.strptime(f"{first} {second} {year}", f"{order} {century}").date()))
+        except ValueError:
+            continue
+    return found.pop() if len(found) == 1 else None

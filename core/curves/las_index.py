@@ -66,7 +66,8 @@ def _times(texts: Sequence[str], lines: Sequence[int]) -> Ticks:
             stamp = datetime.fromisoformat(text)
         except ValueError as error:
             reason = f"the index value {text!r} is neither a number nor an ISO 8601 date and time"
-            raise LasRefused(reason, lines[row]) from error
+            hint = "write depths or seconds, or times such as 2020-01-31T12:00:00"
+            raise LasRefused(f"{reason}; {hint}", lines[row]) from error
         stamp = stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)
         delta = stamp - _EPOCH
         ticks[row] = (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds

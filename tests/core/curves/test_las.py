@@ -96,6 +96,24 @@ def test_a_header_that_disagrees_is_a_finding() -> None:
     assert frame.original is not None and frame.original.findings == ("STOP is 250; the data have 101",)
 
 
+@pytest.mark.parametrize(
+    ("printed", "kept"),
+    [
+        ("06-21-97", "1997-06-21"), ("21/06/2009", "2009-06-21"), ("05/05/2009", "2009-05-05"),
+        ("01/02/2001", None), ("31/31/2001", None), ("02.03.04", None), ("1986-12-13", "1986-12-13"), ("May", None),
+    ],
+)  # fmt: skip
+def test_a_date_is_kept_where_it_reads_one_way_only(printed: str, kept: str | None) -> None:
+    assert read_las(las().replace(b"13-DEC-1986", printed.encode()), "x.las").acquired == kept
+
+
+def test_what_depths_are_measured_from() -> None:
+    lines = b"DMF. GL : drilling measured from\nLMF. K.B. : log measured from\n"
+    assert read_las(las().replace(b"~Curve", b"~Parameter\n" + lines + b"~Curve"), "x.las").index.datum == "KB"
+    assert read_las(las().replace(b"~Curve", lines + b"~Curve"), "x.las").index.datum == "KB"
+    assert read_las(las(), "x.las").index.datum is None
+
+
 def test_a_time_index() -> None:
     frame = read_las(las("2020-01-01T00:00:00 1 A\n2020-01-01T00:00:10 2 B\n"), "x.las")
     assert frame.index.scale is None and frame.index.text(1) == "2020-01-01T00:00:10Z"
