@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from ...core.curves import schema
 from ...core.curves.errors import CurveError
-from ...core.curves.names import Reference
+from ...core.curves.names import LATEST, Reference
 from ...core.curves.read import WHOLE, Window, assemble, plan
 from ...core.curves.schema import Config, Descriptor, Manifest, parse_config, parse_manifest
 from ...core.oci import media
@@ -58,11 +58,11 @@ async def list_curves(registry: RemoteRegistry, reference: Reference) -> list[De
 
     ManifestUnknown where there is no such well, NameUnknown where it has no such frame.
     """
-    target = reference.target if len(reference.segments) == 2 else "latest"
+    target, named = (reference.target, reference) if len(reference.segments) == 2 else (LATEST, reference.well)
     try:
         _, raw = await registry.repository(reference.well).get_manifest(target)
     except (ManifestUnknown, NameUnknown) as error:
-        raise ManifestUnknown(f"there is no well {reference.well}; dfr ls lists them") from error
+        raise ManifestUnknown(f"there is no well {named}; dfr ls lists them") from error
     index = parse_manifest(raw, media.WELL)
     if len(reference.segments) == 2:
         return index.manifests
@@ -74,12 +74,15 @@ async def list_curves(registry: RemoteRegistry, reference: Reference) -> list[De
 
 
 async def list_versions(registry: RemoteRegistry, reference: Reference) -> dict[str, Digest]:
-    """The tags of a curve and what each names; ManifestUnknown where there is no such curve."""
+    """The tags of a curve, or the one that is asked for, and what each names; ManifestUnknown where there is none."""
     repository = registry.repository(reference.repository)
-    tags = await repository.tags()
+    tags = await repository.tags() if reference.target == LATEST else [reference.target]
+    try:
+        stored = await asyncio.gather(*(repository.stat_manifest(tag) for tag in tags))
+    except ManifestUnknown as error:
+        raise _no_curve(reference) from error
     if not tags:
         raise _no_curve(reference)
-    stored = await asyncio.gather(*(repository.stat_manifest(tag) for tag in tags))
     return {tag: each.digest for tag, each in zip(tags, stored, strict=True)}
 
 

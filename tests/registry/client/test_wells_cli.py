@@ -53,7 +53,9 @@ def test_ls(open_server: Any, well: Path) -> None:
     curves = dfr(open_server, "ls", "cli/cli-1").stdout
     assert "cli/cli-1/log/gr" in curves and "GAPI" in curves and "1001.5" in curves and "MD m" in curves
     assert dfr(open_server, "ls", "cli/cli-1/log").stdout == curves
-    assert "v1" in dfr(open_server, "ls", f"{open_server.url}/cli/cli-1/log/gr").stdout
+    versions = dfr(open_server, "ls", f"{open_server.url}/cli/cli-1/log/gr").stdout.split()
+    assert {"v1", "latest"} < set(versions)
+    assert "latest" not in dfr(open_server, "ls", "cli/cli-1/log/gr:v1").stdout
 
 
 def test_read_csv(open_server: Any, well: Path) -> None:
@@ -118,6 +120,8 @@ def test_a_window_fetches_only_the_layers_that_hold_it(open_server: Any, logs: A
         (["ls", "cli/none"], 1, "there is no well cli/none"),
         (["ls", "none"], 1, "there is no well in none"),
         (["ls", "cli/cli-1/none"], 1, "cli/cli-1 has no frame none; dfr ls cli/cli-1 lists them"),
+        (["ls", "cli/cli-1:v9"], 1, "there is no well cli/cli-1:v9"),
+        (["ls", "cli/cli-1/log/gr:v9"], 1, "there is no curve cli/cli-1/log/gr:v9; dfr ls cli/cli-1"),
         (["ls", "cli/cli-1/log/none"], 1, "there is no curve cli/cli-1/log/none; dfr ls cli/cli-1"),
         (["import", "none.las", "--into", "cli"], 1, "No such file"),
         (["import", "none.las", "--into", "UPPER"], 2, "project"),
