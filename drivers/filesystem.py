@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from . import files
 from .base import STAGINGS, Hash, InvalidKey, NotFound, Staging, StagingLost, Stat, check_key
-from .reading import Reading
+from .reading import Readers, Reading
 from .threads import Threads
 from .tree import Tree
 from .walk import walk
@@ -27,6 +27,7 @@ class FilesystemDriver:
     def __init__(self, root: str, threads: int = THREADS) -> None:
         self._tree = Tree(root)
         self._threads = Threads(threads)
+        self._readers = Readers()
 
     async def put(self, key: str, data: AsyncIterable[bytes], size: int | None = None) -> int:
         """See Driver.put. A body under 512 KiB costs one hop."""
@@ -96,7 +97,7 @@ class FilesystemDriver:
         except NotFound:
             if staging.size:
                 raise StagingLost(f"staging {staging.id} is gone ({staging.size} bytes were staged)") from None
-            return Reading(self._threads, self._tree, staging_key(staging), 0, 0)
+            return Reading(self._readers, self._threads, self._tree, staging_key(staging), 0, 0)
         if reading.stop < staging.size:
             reading.close()
             raise StagingLost(f"staging {staging.id} holds {reading.stop} bytes, {staging.size} were staged")
@@ -131,7 +132,7 @@ class FilesystemDriver:
         await self._threads.close()
 
     async def _reading(self, key: str, start: int, stop: int | None) -> Reading:
-        reading = Reading(self._threads, self._tree, key, start, stop)
+        reading = Reading(self._readers, self._threads, self._tree, key, start, stop)
         try:
             await self._threads.run(reading.start)
         except BaseException:

@@ -23,7 +23,7 @@ from .http1 import Http1
 from .inbox import AppTasks, ClientGone
 
 READ_BYTES = 256 << 10
-WRITE_BUFFER = 256 << 10
+WRITE_BUFFER = 64 << 10
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 1 << 20
 

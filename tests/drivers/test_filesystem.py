@@ -11,7 +11,7 @@ import tempfile
 import textwrap
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from pathlib import Path
 
 import pytest
@@ -409,3 +409,21 @@ async def test_what_a_killed_put_left_is_swept(files: FilesystemDriver, tmp_path
         assert [found.id async for found in files.stale(time.time() + 60, scope)] == ["put-0123"]
     await files.abort(Staging("put-0123"))
     assert not (tmp_path / "store/uploads/put-0123").exists()
+
+
+@pytest.mark.asyncio
+async def test_many_who_read_hold_little_together(files: FilesystemDriver) -> None:
+    """Promise P13: a slow reader keeps its piece in memory, and 500 of them must not keep 500 MiB."""
+    await files.put(BLOB, body(bytes(4 << 20)))
+    readings, held = [], 0
+    try:
+        for _ in range(300):
+            readings.append(await files.open(BLOB))
+            await anext(readings[-1])
+            held += len(await anext(readings[-1]))
+    finally:
+        for reading in readings:
+            await reading.aclose()
+    assert held < 80 << 20
+    async with aclosing(await files.open(BLOB)) as alone:
+        assert [len(await anext(alone)) for _ in range(2)] == [256 << 10, 1 << 20], "those who left count no more"
