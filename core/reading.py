@@ -1,5 +1,6 @@
 """Reading blobs: from memory, from their row while they ride inline, or streamed from the store."""
 
+import hashlib
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -15,18 +16,24 @@ from .storage_errors import storage_errors
 
 log = logging.getLogger(__name__)
 
+AT_ONCE = 256 * 1024
+"""Bytes of a blob that is verified before its answer begins, so that a wrong one is a clean 404: the driver's first
+piece holds them anyway."""
+
 
 class TruncatedBlob(Exception):
-    """The store gave fewer bytes than the record says: the connection must be cut, not ended."""
+    """The store gave fewer or other bytes than the record says: the connection must be cut, not ended."""
 
 
 class BlobReading:
-    """Bytes of blobs that a look-up found. What is found lost is marked, so that the next push heals it."""
+    """Bytes of blobs that a look-up found. What is found lost is marked, so that the next push heals it. With `verify`
+    a whole blob is hashed on its way, and its last piece held back until the digest is seen to be right."""
 
-    def __init__(self, database: Database, driver: Driver, cache: ByteCache) -> None:
+    def __init__(self, database: Database, driver: Driver, cache: ByteCache, verify: bool = False) -> None:
         self._database = database
         self._driver = driver
         self._cache = cache
+        self._verify = verify
 
     async def open(self, found: FoundBlob, start: int = 0, stop: int | None = None) -> AsyncGenerator[bytes, None]:
         """Bytes [start, stop) of a blob; BlobUnknown is raised here where they are lost."""
@@ -34,16 +41,21 @@ class BlobReading:
         if content is not None:
             return _once(content[start:stop])
         end = found.size if stop is None else stop
+        verify = self._verify and end - start == found.size
+        if verify and found.size <= AT_ONCE:
+            return _once(await self._whole(found))
         try:
             with storage_errors():
                 body = await self._driver.open(_key(found), start, end)
         except NotFound:
             raise await self._lost(found) from None
-        return self._counted(found, body, end - start)
+        counted = self._counted(found, body, end - start)
+        return self._verified(found, counted) if verify else counted
 
     async def path(self, found: FoundBlob) -> str | None:
-        """The file that holds a blob, for an engine that sends files itself; None where there is none."""
-        if found.inline:
+        """The file that holds a blob, for an engine that sends files itself; None where there is none, or where the
+        bytes must be seen on their way."""
+        if found.inline or self._verify:
             return None
         try:
             with storage_errors():
@@ -88,6 +100,21 @@ class BlobReading:
         if expected:
             await self._lost(found)
             raise TruncatedBlob(f"{found.digest}: {expected} bytes are missing in the store")
+
+    async def _verified(self, found: FoundBlob, body: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        digest = Digest(found.digest)
+        seen = hashlib.new(digest.algorithm, usedforsecurity=False)
+        held = b""
+        async with aclosing(body):
+            async for piece in body:
+                if held:
+                    yield held
+                held = piece
+                seen.update(piece)
+        if seen.hexdigest() != digest.hex:
+            await self._lost(found)
+            raise TruncatedBlob(f"{found.digest}: the store has other bytes than those")
+        yield held
 
     async def _lost(self, found: FoundBlob) -> BlobUnknown:
         if await blobs.mark_missing(self._database, found.blob_id, found.generation):

@@ -34,6 +34,7 @@ class Limits:
     cache_manifests: int = 64 << 20
     cache_blobs: int = 64 << 20
     cache_blob: int = 64 << 10
+    verify_reads: bool = False
 
 
 class Store:
@@ -45,7 +46,8 @@ class Store:
         self.limits = limits
         self.pulls = pulls
         self.manifests = ByteCache(limits.cache_manifests, limits.manifest)
-        self.reading = BlobReading(database, driver, ByteCache(limits.cache_blobs, limits.cache_blob))
+        cache = ByteCache(limits.cache_blobs, limits.cache_blob)
+        self.reading = BlobReading(database, driver, cache, limits.verify_reads)
         self.homes = Batch(database.acquire, lookup.homes)
         self.by_tag = Batch(database.acquire, lookup.by_tag)
         self.by_digest = Batch(database.acquire, lookup.by_digest)

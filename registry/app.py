@@ -158,6 +158,7 @@ def limits(config: Config) -> Limits:
         cache_manifests=config.cache.manifests,
         cache_blobs=config.cache.blobs,
         cache_blob=config.cache.blob_limit,
+        verify_reads=config.storage.verify_reads,
     )
 
 

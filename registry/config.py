@@ -55,6 +55,7 @@ class Storage(Section, frozen=True):
     filesystem: Filesystem | None = None
     inmemory: InMemory | None = None
     inline: Size = Size(8192)
+    verify_reads: bool = False
     delete: Switch = Switch()
     redirect: Redirect = Redirect()
     cache: dict[str, Any] | None = None
