@@ -733,8 +733,10 @@ LANGUAGE sql STABLE AS $$
                JOIN project_member m ON m.project_id = p.project_id AND m.entity_type = 'g' AND m.entity_id = g.group_id
                WHERE g.account_id = a.account_id)
   FROM (SELECT 1) AS one
-  LEFT JOIN account a ON p_kind = 'account' AND a.account_id = p_id AND a.token_epoch = p_epoch AND NOT a.disabled AND NOT a.deleted
-  LEFT JOIN robot b ON p_kind = 'robot' AND b.robot_id = p_id AND b.token_epoch = p_epoch AND NOT b.disabled
+  -- a null id is looked up in no index: the kinds that a principal is not cost nothing
+  LEFT JOIN account a ON a.account_id = CASE WHEN p_kind = 'account' THEN p_id END AND a.token_epoch = p_epoch
+                     AND NOT a.disabled AND NOT a.deleted
+  LEFT JOIN robot b ON b.robot_id = CASE WHEN p_kind = 'robot' THEN p_id END AND b.token_epoch = p_epoch AND NOT b.disabled
                    AND (b.expires_at IS NULL OR b.expires_at > now())
                    AND (b.project_id IS NULL OR EXISTS (SELECT FROM project o WHERE o.project_id = b.project_id AND NOT o.deleted))
   LEFT JOIN project p ON p.name = p_project AND NOT p.deleted
