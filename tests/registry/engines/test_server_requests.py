@@ -118,6 +118,17 @@ async def test_granian_refuses(start: Start, name: str) -> None:
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("name", ["64 KiB header", "16 KiB target"])
+async def test_granian_is_held_to_our_limits(start: Start, name: str) -> None:
+    raw, expected = BAD[name]
+    async with start("granian") as server:
+        answer = await server.say(raw.replace(b"Host: a", b"Host: a\r\nConnection: close"))
+        assert status(answer) == expected
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["errors"][0]["code"] == "UNSUPPORTED"
+        assert server.app.requests == 0
+
+
+@pytest.mark.asyncio
 @pytest.mark.parametrize("name", GOOD)
 async def test_served(start: Start, engine: str, name: str) -> None:
     raw, expected = GOOD[name]
