@@ -21,8 +21,8 @@ from hypercorn.utils import parse_socket_addr
 from ..config import Http
 from .http1 import Http1
 from .inbox import AppTasks, ClientGone
+from .stream import Stream
 
-READ_BYTES = 256 << 10
 WRITE_BUFFER = 64 << 10
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 1 << 20
@@ -31,12 +31,9 @@ LINGER_BYTES = 1 << 20
 class Connection:
     """Serves the requests of one connection, one after another; `run` returns when it is closed."""
 
-    def __init__(
-        self, app: Any, settings: Settings, http: Http, context: Any, reader: asyncio.StreamReader, writer: Any
-    ) -> None:
+    def __init__(self, app: Any, settings: Settings, http: Http, context: Any, stream: Stream) -> None:
         self._app, self._settings, self._http, self._context = app, settings, http, context
-        self._reader, self._writer = reader, writer
-        self._transport: asyncio.WriteTransport = writer.transport
+        self._stream, self._transport = stream, stream.transport
         self._transport.set_write_buffer_limits(high=WRITE_BUFFER)
         self._loop = asyncio.get_running_loop()
         self._deadline: float | None = None
@@ -47,7 +44,7 @@ class Connection:
 
     async def run(self) -> None:
         """Serve until the client leaves, is cut, or the server retires the connection."""
-        sock = self._writer.get_extra_info("socket")
+        sock = self._transport.get_extra_info("socket")
         try:
             sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
             client, server = (parse_socket_addr(sock.family, name()) for name in (sock.getpeername, sock.getsockname))
@@ -60,7 +57,7 @@ class Connection:
                     self._context,
                     tasks,
                     ConnectionState({}),
-                    self._writer.get_extra_info("ssl_object") is not None,
+                    self._transport.get_extra_info("ssl_object") is not None,
                     client,
                     server,
                     self.send,
@@ -76,7 +73,7 @@ class Connection:
             await self._close()
 
     async def _read(self) -> None:
-        while data := await self._receive():
+        while data := await self._stream.read():
             if self._rest is not None:
                 self._rest -= len(data)
                 if self._rest <= 0:
@@ -91,12 +88,6 @@ class Connection:
                 break
         await self._protocol.handle(Closed())
 
-    async def _receive(self) -> bytes:
-        try:
-            return await self._reader.read(READ_BYTES)
-        except (OSError, SSLError):
-            return b""
-
     async def send(self, event: Any) -> None:
         """What the protocol wants: bytes written (ClientGone when they cannot be), or the connection closed or idle."""
         if isinstance(event, RawData):
@@ -110,11 +101,11 @@ class Connection:
     async def _write(self, data: bytes) -> None:
         if self._transport.is_closing():
             raise ClientGone("the client has gone")
-        self._writer.write(data)
+        self._transport.write(data)
         while (left := self._transport.get_write_buffer_size()) > WRITE_BUFFER:
             try:
                 async with asyncio.timeout(self._http.stall):
-                    await self._writer.drain()
+                    await self._stream.drain()
                 return
             except TimeoutError:
                 if left - self._transport.get_write_buffer_size() < self._http.min_rate * self._http.stall:
@@ -147,9 +138,7 @@ class Connection:
         self._transport.close()
         self._set_deadline(self._http.stall)
         try:
-            await self._writer.wait_closed()
-        except (OSError, SSLError):
-            pass
+            await self._stream.wait_closed()
         finally:
             self._set_deadline(None)
             if self._alarm is not None:

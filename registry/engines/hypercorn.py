@@ -14,9 +14,10 @@ from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config as Settings
 
 from ..config import Http
-from .connection import READ_BYTES, Connection
+from .connection import Connection
 from .inflight import EARLY_ANSWER, InFlight
 from .lifespan import lifespan
+from .stream import Stream
 
 LAST_BYTES_SECONDS = 1.0
 """For the last bytes of the last answers to leave after the drain."""
@@ -43,15 +44,15 @@ async def serve(app: Any, http: Http, sock: socket.socket, ready: Callable[[], N
         in_flight = InFlight(app, state, EARLY_ANSWER)
         wrapped = ASGIWrapper(in_flight)
 
-        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            connection = Connection(wrapped, config, http, context, reader, writer)
-            task = asyncio.current_task()
-            assert task is not None, "asyncio.start_server runs this in a task"
+        loop = asyncio.get_running_loop()
+
+        def accept(stream: Stream) -> None:
+            connection = Connection(wrapped, config, http, context, stream)
+            task = loop.create_task(connection.run())
             connections[task] = connection
             task.add_done_callback(connections.pop)
-            await connection.run()
 
-        server = await asyncio.start_server(accept, sock=sock, backlog=http.backlog, ssl=tls, limit=READ_BYTES)
+        server = await loop.create_server(lambda: Stream(accept), sock=sock, backlog=http.backlog, ssl=tls)
         ready()
         await stop.wait()
         in_flight.draining = True
