@@ -30,7 +30,7 @@ class FilesystemDriver:
         self._readers = Readers()
 
     async def put(self, key: str, data: AsyncIterable[bytes], size: int | None = None) -> int:
-        """See Driver.put. A body under 512 KiB costs one hop."""
+        """See Driver.put. A body under 1 MiB costs one hop."""
         putting = Putting(self._tree, check_key(key), files.new_draft())
         try:
             await self._threads.feed(data, putting.step)
@@ -69,7 +69,7 @@ class FilesystemDriver:
         return staging
 
     async def append(self, staging: Staging, data: AsyncIterable[bytes], digester: Hash | None = None) -> Staging:
-        """See Driver.append. A body under 512 KiB costs one hop; a longer one is synced every 64 MiB."""
+        """See Driver.append. A body under 1 MiB costs one hop."""
         appending = Appending(self._tree, staging_key(staging), staging, digester)
         try:
             await self._threads.feed(data, appending.step)

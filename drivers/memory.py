@@ -3,12 +3,10 @@
 import time
 from bisect import bisect_right
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
-from contextlib import aclosing
 from typing import Final
 from uuid import uuid4
 
 from .base import Hash, InvalidKey, NotFound, Staging, StagingLost, Stat, check_key
-from .pieces import gather
 
 PIECE: Final = 1024 * 1024
 
@@ -62,11 +60,10 @@ class MemoryDriver:
         content = self._staged(staging)
         del content[staging.size :]
         self._stagings[staging.id] = content, time.time()
-        async with aclosing(gather(data)) as pieces:
-            async for piece, _ in pieces:
-                content += piece
-                if digester is not None:
-                    digester.update(piece)
+        async for chunk in data:
+            content += chunk
+            if digester is not None:
+                digester.update(chunk)
         return Staging(staging.id, len(content), staging.state)
 
     async def commit(self, staging: Staging, key: str) -> None:

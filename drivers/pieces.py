@@ -1,35 +1,26 @@
-"""Cutting a body into pieces worth a trip to a thread or to an object store."""
+"""Gathering a body into pieces worth a trip to a thread."""
 
 from collections.abc import AsyncGenerator, AsyncIterable
 from typing import Final
 
-LEAST: Final = 512 * 1024
-"""Bytes gathered before a piece is handed on: servers deliver 64 KiB at most, and a thread hop costs as much as writing
-those (bench/drivers.py)."""
-MOST: Final = 1024 * 1024
-"""Longest piece: bounds memory, and how long a hash that holds the interpreter lock stalls the event loop."""
+LEAST: Final = 1024 * 1024
+"""Bytes gathered before a piece is handed on: servers deliver 64 to 512 KiB, and a thread hop costs as much as writing
+64 KiB (bench/drivers.py). Two pieces are the memory that a body takes."""
+CHUNKS: Final = 256
+"""Most chunks in a piece: bounds what a body in drops takes, and one call writes them all (IOV_MAX is 1024)."""
 
 
 async def gather(
-    data: AsyncIterable[bytes], least: int = LEAST, most: int = MOST
-) -> AsyncGenerator[tuple[bytes, bool], None]:
-    """The bytes of data in pieces of least to most bytes, each with whether it is the last.
-
-    Exactly one piece is the last: the remainder, shorter than least and possibly empty. So a small body is one piece.
-    """
-    chunks: list[bytes] = []
+    data: AsyncIterable[bytes], least: int = LEAST, most: int = CHUNKS
+) -> AsyncGenerator[tuple[list[bytes], bool], None]:
+    """The chunks of data, not copied, in pieces of at least so many bytes or just so many chunks, each with whether it
+    is the last. Exactly one piece is the last: the remainder, which may be empty. So a small body is one piece."""
+    piece: list[bytes] = []
     length = 0
     async for chunk in data:
-        chunks.append(chunk)
+        piece.append(chunk)
         length += len(chunk)
-        if length < least:
-            continue
-        whole = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        start = 0
-        while length - start >= least:
-            piece = whole[start : start + most]
-            start += len(piece)
+        if length >= least or len(piece) == most:
             yield piece, False
-        chunks = [whole[start:]]
-        length -= start
-    yield b"".join(chunks), True
+            piece, length = [], 0
+    yield piece, True

@@ -32,7 +32,7 @@ class Threads:
         finally:
             await _ended(future)
 
-    async def feed(self, data: AsyncIterable[bytes], step: Callable[[bytes, bool], None]) -> None:
+    async def feed(self, data: AsyncIterable[bytes], step: Callable[[list[bytes], bool], None]) -> None:
         """Call step(piece, last) on a thread for the pieces of data in order, gathering the next one meanwhile.
         Ends, also by an error of data or by being cancelled, only when no step is running."""
         behind: asyncio.Future[None] | None = None

@@ -5,25 +5,38 @@ Both classes take step(piece, last) until last, or drop() where something failed
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from .base import Hash, Staging, StagingLost
 from .tree import FILE, FILE_MODE, Tree, driver_error
 
-SYNC_EVERY: Final = 64 * 1024 * 1024
-"""Bytes after which a long append is synced, so that the last sync does not wait for gigabytes."""
-
 flush: Final[Callable[[int], None]] = getattr(os, "fdatasync", os.fsync)
 """Bytes and size of a file to disk; macOS has fsync alone."""
 
 
-def write_all(descriptor: int, piece: bytes, offset: int) -> None:
-    """Write the whole piece at offset, however short the single writes are."""
-    view = memoryview(piece)
-    while view:
-        written = os.pwrite(descriptor, view, offset)
-        view = view[written:]
+def write_all(descriptor: int, chunks: list[bytes], offset: int) -> int:
+    """Write all chunks at offset, however short the single writes are; returns how many bytes they have."""
+    left: list[bytes | memoryview] = list(chunks)
+    start = offset
+    while left:
+        written = os.pwritev(descriptor, left, offset)
         offset += written
+        while left and written >= len(left[0]):
+            written -= len(left.pop(0))
+        if written:
+            left[0] = memoryview(left[0])[written:]
+    return offset - start
+
+
+def send_out(descriptor: int, offset: int, size: int) -> None:
+    """Let the system begin to write these bytes to disk, so that the sync at the end finds little left to wait for.
+
+    Linux does so for POSIX_FADV_DONTNEED, and drops from memory only what is on disk already, which they are not yet.
+    """
+    if size and hasattr(os, "posix_fadvise"):
+        with suppress(OSError):  # a hint
+            os.posix_fadvise(descriptor, offset, size, os.POSIX_FADV_DONTNEED)
 
 
 def copy(source: int, target: int, size: int) -> None:
@@ -33,7 +46,7 @@ def copy(source: int, target: int, size: int) -> None:
         piece = os.pread(source, min(size - offset, 1024 * 1024), offset)
         if not piece:
             raise EOFError(offset)
-        write_all(target, piece, offset)
+        write_all(target, [piece], offset)
         offset += len(piece)
     flush(target)
 
@@ -44,23 +57,22 @@ class Appending:
     def __init__(self, tree: Tree, key: str, staging: Staging, digester: Hash | None) -> None:
         self.size = staging.size
         self._tree, self._key, self._digester = tree, key, digester
-        self._synced = staging.size
         self._descriptor = -1
         self._created = False
 
-    def step(self, piece: bytes, last: bool) -> None:
+    def step(self, piece: list[bytes], last: bool) -> None:
         """Write a piece; after the last the file is durable and closed."""
         try:
             if self._descriptor < 0:
                 self._descriptor, self._created = open_staging(self._tree, self._key, self.size)
-            write_all(self._descriptor, piece, self.size)
-            self.size += len(piece)
+            written = write_all(self._descriptor, piece, self.size)
+            send_out(self._descriptor, self.size, written)
+            self.size += written
             if self._digester is not None:
-                self._digester.update(piece)
-            if last or self.size - self._synced >= SYNC_EVERY:
-                sync(self._tree, self._key, self._descriptor)
-                self._synced = self.size
+                for chunk in piece:
+                    self._digester.update(chunk)
             if last:
+                sync(self._tree, self._key, self._descriptor)
                 self.drop()
                 if self._created:
                     with self._tree.parent(self._key) as (folder, _):
@@ -83,13 +95,14 @@ class Putting:
         self._tree, self._key, self._draft = tree, key, draft
         self._descriptor = -1
 
-    def step(self, piece: bytes, last: bool) -> None:
+    def step(self, piece: list[bytes], last: bool) -> None:
         """Write a piece; after the last the key holds all of them, durably."""
         try:
             if self._descriptor < 0:
                 self._descriptor = self._tree.create(self._draft)
-            write_all(self._descriptor, piece, self.size)
-            self.size += len(piece)
+            written = write_all(self._descriptor, piece, self.size)
+            send_out(self._descriptor, self.size, written)
+            self.size += written
             if last:
                 flush(self._descriptor)
                 self._publish()

@@ -302,10 +302,10 @@ async def test_a_fork_is_out_of_an_old_writers_reach(driver: Driver) -> None:
     paused, resume = asyncio.Event(), asyncio.Event()
 
     async def slow() -> AsyncIterator[bytes]:
-        yield b"o" * 1_000_000
+        yield b"o" * 2_000_000
         paused.set()
         await resume.wait()
-        yield b"o" * 1_000_000
+        yield b"o" * 2_000_000
 
     old_writer = asyncio.ensure_future(driver.append(staging, slow()))
     await paused.wait()

@@ -66,9 +66,9 @@ def in_order(*calls: Call) -> None:
 
 def test_a_large_blob_is_durable_before_it_is_acknowledged(server: Server, tmp_path: Path) -> None:
     for number in range(PUSHES):
-        trace, digest = push(server, 20_000 + number * 400_000, tmp_path / str(number))
+        trace, digest = push(server, 20_000 + number * 800_000, tmp_path / str(number))
         name = digest.partition(":")[2]
-        written = trace.one(("pwrite64",), "", on="/uploads/")
+        written = trace.one(("pwritev2",), "", on="/uploads/")
         synced = trace.one(("fdatasync",), "", written.ended, on="/uploads/")
         claim, finish = trace.statements(digest)
         linked = trace.one(("linkat",), name)

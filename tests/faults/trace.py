@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CALLS = (
-    "write,writev,sendto,sendmsg,read,recvfrom,recvmsg,pwrite64,fsync,fdatasync,link,linkat,rename,renameat,renameat2"
+    "write,writev,sendto,sendmsg,read,recvfrom,recvmsg,pwritev2,fsync,fdatasync,link,linkat,rename,renameat,renameat2"
 )
 LINE = re.compile(r"^(\d+) +(.*)$")
 RESUMED = re.compile(r"^<\.\.\. (\w+) resumed>(.*)$")
