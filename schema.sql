@@ -761,26 +761,38 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION charge_project IS 'Quota, in one atomic UPDATE: always the last lock of a transaction';
 
-CREATE FUNCTION link_charge(p_repository bigint, p_blob bigint, p_digest text, p_size bigint, p_lease interval)
-RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE fresh boolean; v_project bigint; v_link bigint; v_until timestamptz;
+CREATE FUNCTION link_charge(p_repositories bigint[], p_blobs bigint[], p_digests text[], p_sizes bigint[], p_lease interval) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE v_until timestamptz := clock_timestamp() + p_lease; whole boolean; v_links bigint[]; v_repositories bigint[]; v_blobs bigint[]; c record;
 BEGIN
-  INSERT INTO repository_blob AS l (repository_id, project_id, blob_id, keep_until)
-    SELECT p_repository, r.project_id, p_blob, clock_timestamp() + p_lease FROM repository r WHERE r.repository_id = p_repository
-  ON CONFLICT (repository_id, blob_id) DO UPDATE SET keep_until = greatest(l.keep_until, excluded.keep_until), hidden = false
-  RETURNING l.xmax = 0, l.project_id, l.id, l.keep_until INTO fresh, v_project, v_link, v_until;
-  IF NOT FOUND THEN PERFORM refuse('RG404', 'NAME_UNKNOWN'); END IF;
-  IF NOT fresh THEN RETURN v_link; END IF;
-  INSERT INTO gc_review (kind, target, review_after) VALUES ('link', v_link, v_until);
-  UPDATE artifact_blob_ref SET link_id = v_link
-  WHERE repository_id = p_repository AND blob_digest = p_digest AND link_id IS NULL;
-  -- DO UPDATE, not DO NOTHING: it waits for gc's lock on the charge; else a link could stand without one
-  INSERT INTO project_blob AS c (project_id, blob_id, size) VALUES (v_project, p_blob, p_size)
-  ON CONFLICT (project_id, blob_id) DO UPDATE SET size = excluded.size RETURNING c.xmax = 0 INTO fresh;
-  IF fresh THEN PERFORM charge_project(v_project, p_size, 0); END IF;
-  RETURN v_link;
+  WITH made AS (
+    INSERT INTO repository_blob AS l (repository_id, project_id, blob_id, keep_until)
+    SELECT DISTINCT ON (q.repository, q.digest COLLATE "C") q.repository, r.project_id, q.blob, v_until
+    FROM unnest(p_repositories, p_blobs, p_digests) AS q(repository, blob, digest) JOIN repository r ON r.repository_id = q.repository
+    ORDER BY q.repository, q.digest COLLATE "C"
+    ON CONFLICT (repository_id, blob_id) DO UPDATE SET keep_until = greatest(l.keep_until, excluded.keep_until), hidden = false
+    RETURNING l.id, l.repository_id, l.blob_id, l.xmax = 0 AS fresh)
+  SELECT array_agg(id) FILTER (WHERE fresh), array_agg(repository_id) FILTER (WHERE fresh), array_agg(blob_id) FILTER (WHERE fresh),
+    p_repositories <@ array_agg(repository_id) INTO v_links, v_repositories, v_blobs, whole FROM made;
+  IF whole IS NOT TRUE THEN PERFORM refuse('RG404', 'NAME_UNKNOWN'); END IF;
+  IF v_links IS NULL THEN RETURN; END IF;
+  INSERT INTO gc_review (kind, target, review_after) SELECT 'link', u.link, v_until FROM unnest(v_links) AS u(link);
+  UPDATE artifact_blob_ref f SET link_id = u.link
+  FROM unnest(v_links, v_repositories, v_blobs) AS u(link, repository, blob) JOIN unnest(p_blobs, p_digests) AS q(blob, digest) ON q.blob = u.blob
+  WHERE f.repository_id = u.repository AND f.blob_digest = q.digest AND f.link_id IS NULL;
+  FOR c IN
+    -- DO UPDATE, not DO NOTHING: it waits for gc's lock on the charge; else a link could stand without one
+    WITH paid AS (
+      INSERT INTO project_blob AS p (project_id, blob_id, size)
+      SELECT DISTINCT ON (r.project_id, q.digest COLLATE "C") r.project_id, q.blob, q.size
+      FROM unnest(v_repositories, v_blobs) AS u(repository, blob) JOIN repository r ON r.repository_id = u.repository
+      JOIN unnest(p_blobs, p_digests, p_sizes) AS q(blob, digest, size) ON q.blob = u.blob
+      ORDER BY r.project_id, q.digest COLLATE "C"
+      ON CONFLICT (project_id, blob_id) DO UPDATE SET size = excluded.size RETURNING p.project_id, p.size, p.xmax = 0 AS fresh)
+    SELECT project_id, sum(size)::bigint AS size FROM paid WHERE fresh GROUP BY project_id ORDER BY project_id
+  LOOP PERFORM charge_project(c.project_id, c.size, 0); END LOOP;
 END $$;
-COMMENT ON FUNCTION link_charge IS 'Lets a repository serve a blob, with a lease, and charges the project once';
+COMMENT ON FUNCTION link_charge IS 'Lets repositories serve blobs, with a lease, and charges each project once; links, charges, projects: all of one kind before the next, each in order';
 
 CREATE FUNCTION blob_take(p_digest text, p_size bigint, p_lease interval, OUT blob_id bigint, OUT was text, OUT generation int)
 LANGUAGE plpgsql AS $$
@@ -825,7 +837,7 @@ BEGIN
     state := CASE WHEN was IN ('live', 'condemned') THEN 'live' ELSE 'pending' END;
   END IF;
   IF state = 'live' THEN
-    PERFORM link_charge(p_repository, blob_id, p_digest, p_size, p_lease);
+    PERFORM link_charge(ARRAY[p_repository], ARRAY[blob_id], ARRAY[p_digest], ARRAY[p_size], p_lease);
   ELSE
     PERFORM set_config('synchronous_commit', 'off', true);  -- the commit of T2 flushes this one too
   END IF;
@@ -838,24 +850,39 @@ BEGIN
   UPDATE artifact_blob SET state = 'live'
   WHERE id = p_blob AND generation = p_generation AND state IN ('pending', 'live', 'condemned');
   IF NOT FOUND THEN RETURN false; END IF;
-  PERFORM link_charge(p_repository, p_blob, p_digest, p_size, p_lease);
+  PERFORM link_charge(ARRAY[p_repository], ARRAY[p_blob], ARRAY[p_digest], ARRAY[p_size], p_lease);
   RETURN true;
 END $$;
 COMMENT ON FUNCTION blob_finish IS 'T2: live, link, charge, guarded by the generation. False: the claim was swept, hand back and start again';
 
-CREATE FUNCTION blob_inline(p_repository bigint, p_digest text, p_content bytea, p_lease interval) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE v_blob bigint; was text; n bigint := octet_length(p_content);
+CREATE FUNCTION blob_inline(p_repositories bigint[], p_digests text[], p_contents bytea[], p_lease interval) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE v_blobs bigint[]; v_digests text[]; q record; v_blob bigint; was text;
 BEGIN
-  SELECT b.id INTO v_blob FROM artifact_blob b WHERE b.digest = p_digest AND b.state = 'live' FOR KEY SHARE;
-  IF NOT FOUND THEN
-    SELECT t.blob_id, t.was INTO v_blob, was FROM blob_take(p_digest, n, p_lease) t;
-    IF was NOT IN ('live', 'condemned') THEN
-      UPDATE artifact_blob SET state = 'live', content = p_content WHERE id = v_blob;
-    END IF;
+  WITH made AS (  -- what nobody has is live at once
+    INSERT INTO artifact_blob AS b (digest, size, state, content, keep_until)
+    SELECT DISTINCT ON (u.digest COLLATE "C") u.digest, octet_length(u.content), 'live', u.content, clock_timestamp() + p_lease
+    FROM unnest(p_digests, p_contents) AS u(digest, content) ORDER BY u.digest COLLATE "C"
+    ON CONFLICT (digest) DO NOTHING RETURNING b.id, b.digest)
+  SELECT coalesce(array_agg(id), '{}'), coalesce(array_agg(digest), '{}') INTO v_blobs, v_digests FROM made;
+  IF cardinality(v_blobs) < cardinality(p_digests) THEN
+    FOR q IN SELECT DISTINCT ON (u.digest COLLATE "C") u.digest, u.content FROM unnest(p_digests, p_contents) AS u(digest, content)
+             WHERE u.digest <> ALL (v_digests) ORDER BY u.digest COLLATE "C" LOOP
+      SELECT b.id INTO v_blob FROM artifact_blob b WHERE b.digest = q.digest AND b.state = 'live' FOR KEY SHARE;
+      IF NOT FOUND THEN
+        SELECT t.blob_id, t.was INTO v_blob, was FROM blob_take(q.digest, octet_length(q.content), p_lease) t;
+        IF was NOT IN ('live', 'condemned') THEN
+          UPDATE artifact_blob SET state = 'live', content = q.content WHERE id = v_blob;
+        END IF;
+      END IF;
+      v_blobs := v_blobs || v_blob; v_digests := v_digests || q.digest;
+    END LOOP;
   END IF;
-  PERFORM link_charge(p_repository, v_blob, p_digest, n, p_lease);
+  PERFORM link_charge(array_agg(u.repository), array_agg(b.id), array_agg(u.digest), array_agg(octet_length(u.content)::bigint), p_lease)
+  FROM unnest(p_repositories, p_digests, p_contents) AS u(repository, digest, content)
+  JOIN unnest(v_blobs, v_digests) AS b(id, digest) ON b.digest = u.digest;
 END $$;
-COMMENT ON FUNCTION blob_inline IS 'A small blob: claim, bytes, link and charge in one transaction; the mover brings it to the store';
+COMMENT ON FUNCTION blob_inline IS 'Small blobs: claim, bytes, link and charge in one transaction; the mover brings them to the store';
 
 CREATE FUNCTION blob_hand_back(p_digest text, p_generation int) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE b artifact_blob;
@@ -892,7 +919,7 @@ BEGIN
     WHERE x.valid AND (x.admin OR x.public OR cardinality(x.roles) > 0);
   END IF;
   IF v_ok IS NULL THEN RETURN false; END IF;
-  PERFORM link_charge(p_repository, v_blob, p_digest, v_size, p_lease);
+  PERFORM link_charge(ARRAY[p_repository], ARRAY[v_blob], ARRAY[p_digest], ARRAY[v_size], p_lease);
   RETURN true;
 END $$;
 COMMENT ON FUNCTION blob_mount IS 'Links a blob that the caller may pull elsewhere; p_from null: anywhere. False: not so, no reason told';
@@ -930,7 +957,7 @@ BEGIN
   FOR l IN SELECT s.blob_id, f.blob_digest, b.size FROM artifact_blob_ref f
            JOIN repository_blob s ON s.id = f.link_id JOIN artifact_blob b ON b.id = s.blob_id
            WHERE f.artifact_id = source.id ORDER BY f.blob_digest FOR KEY SHARE OF s LOOP
-    PERFORM link_charge(p_repository, l.blob_id, l.blob_digest, l.size, p_lease);
+    PERFORM link_charge(ARRAY[p_repository], ARRAY[l.blob_id], ARRAY[l.blob_digest], ARRAY[l.size], p_lease);
   END LOOP;
   INSERT INTO artifact AS x (type, media_type, manifest_media_type, artifact_type, project_id, repository_id, repository_name, digest,
     size, manifest, subject_digest, pushed_by, extra_attrs, annotations, charged, keep_until)
@@ -1147,14 +1174,14 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION repository_make IS 'The repository of a first push; its project too where that is allowed';
 
-CREATE FUNCTION upload_start(p_id uuid, p_repository bigint, p_principal text, p_algorithm text, p_expiry interval) RETURNS void
+CREATE FUNCTION upload_start(p_ids uuid[], p_repositories bigint[], p_principals text[], p_algorithms text[], p_expiry interval) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM set_config('synchronous_commit', 'off', true);  -- losing one costs its client a retry
   INSERT INTO upload (id, repository_id, principal, algorithm, expires_at)
-  VALUES (p_id, p_repository, p_principal, p_algorithm, clock_timestamp() + p_expiry);
+  SELECT q.*, clock_timestamp() + p_expiry FROM unnest(p_ids, p_repositories, p_principals, p_algorithms) AS q;
 END $$;
-COMMENT ON FUNCTION upload_start IS 'A new upload at offset 0';
+COMMENT ON FUNCTION upload_start IS 'New uploads at offset 0';
 
 CREATE FUNCTION upload_take(p_id uuid, p_repository bigint, p_principal text, p_offset bigint, p_lease uuid, p_stale interval,
                             OUT answer text, OUT algorithm text, OUT "offset" bigint, OUT hash_state bytea, OUT staging jsonb, OUT digest text)
@@ -1203,23 +1230,30 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION upload_done IS 'The row stays for an hour, so that a repeated PUT is answered 201 again';
 
-CREATE FUNCTION upload_inline(p_id uuid, p_repository bigint, p_principal text, p_stale interval, p_digest text, p_content bytea,
-                              p_lease interval, p_keep interval, OUT answer text, OUT "offset" bigint, OUT digest text)
+CREATE FUNCTION upload_inline(p_ids uuid[], p_repositories bigint[], p_principals text[], p_digests text[], p_contents bytea[], p_stale interval,
+                              p_lease interval, p_keep interval) RETURNS TABLE (answer text, "offset" bigint, digest text)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
-DECLARE u upload;
+DECLARE answers text[]; offsets bigint[]; digests text[];
 BEGIN
-  SELECT * INTO u FROM upload WHERE id = p_id AND repository_id = p_repository AND principal = p_principal FOR UPDATE;
-  IF NOT FOUND THEN answer := 'unknown'; RETURN; END IF;
-  "offset" := u."offset"; digest := u.digest;
-  IF u.status = 'done' THEN answer := 'done'; RETURN; END IF;
-  IF u.lease IS NOT NULL AND u.leased_at > clock_timestamp() - p_stale THEN answer := 'busy'; RETURN; END IF;
-  IF u."offset" <> 0 THEN answer := 'offset'; RETURN; END IF;
-  PERFORM blob_inline(p_repository, p_digest, p_content, p_lease);
-  PERFORM upload_done(p_id, p_digest, p_keep);
-  answer := 'stored';
+  SELECT array_agg(CASE WHEN u.id IS NULL THEN 'unknown' WHEN u.status = 'done' THEN 'done'
+                        WHEN array_position(p_ids, q.id) < q.n THEN 'busy'
+                        WHEN u.lease IS NOT NULL AND u.leased_at > clock_timestamp() - p_stale THEN 'busy'
+                        WHEN u."offset" <> 0 THEN 'offset' ELSE 'stored' END ORDER BY q.n),
+    array_agg(u."offset" ORDER BY q.n), array_agg(u.digest ORDER BY q.n) INTO answers, offsets, digests
+  FROM unnest(p_ids, p_repositories, p_principals) WITH ORDINALITY AS q(id, repository, principal, n)
+  LEFT JOIN (SELECT * FROM upload WHERE id = ANY (p_ids) ORDER BY id FOR UPDATE) AS u
+    ON u.id = q.id AND u.repository_id = q.repository AND u.principal = q.principal;
+  IF 'stored' = ANY (answers) THEN
+    PERFORM blob_inline(array_agg(q.repository), array_agg(q.digest), array_agg(q.content), p_lease)
+    FROM unnest(answers, p_repositories, p_digests, p_contents) AS q(answer, repository, digest, content) WHERE q.answer = 'stored';
+    UPDATE upload u SET status = 'done', digest = q.digest, lease = NULL, leased_at = NULL, hash_state = NULL,
+      expires_at = clock_timestamp() + p_keep
+    FROM unnest(answers, p_ids, p_digests) AS q(answer, id, digest) WHERE u.id = q.id AND q.answer = 'stored';
+  END IF;
+  RETURN QUERY SELECT q.* FROM unnest(answers, offsets, digests) AS q;
 END $$;
-COMMENT ON FUNCTION upload_inline IS 'The one PUT of a small blob: the whole upload in one transaction';
+COMMENT ON FUNCTION upload_inline IS 'The one PUT of small blobs: whole uploads in one transaction';
 
 -- 8. The queue ---------------------------------------------------------------------------------------------------------
 -- Generated by `pgq sql install`, kept verbatim up to the comments at its end: pgqueuer finds these objects by name.

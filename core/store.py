@@ -3,15 +3,17 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from ..drivers import base
-from .batch import Batch
+from .batch import Batch, apart
 from .cache import ByteCache
 from .reading import BlobReading
-from .records import lookup
+from .records import lookup, uploads
 from .records.database import Database
 from .records.pulls import PullLog
 
@@ -52,6 +54,11 @@ class Store:
         self.by_tag = Batch(database.acquire, lookup.by_tag)
         self.by_digest = Batch(database.acquire, lookup.by_digest)
         self.by_blob = Batch(database.acquire, lookup.blobs)
+        start = apart(partial(uploads.start, database, expiry=limits.upload_expiry))
+        times = {"stale": limits.upload_lease, "lease": limits.lease, "keep": limits.upload_keep}
+        store = apart(partial(uploads.put_inline, database, **times))
+        self.starts = Batch[None, uploads.New, None](nullcontext, lambda _, news: start(news))
+        self.smalls = Batch[None, uploads.Small, uploads.Upload](nullcontext, lambda _, smalls: store(smalls))
         self._later: set[asyncio.Task[None]] = set()
 
     def later(self, work: Coroutine[Any, Any, Any]) -> None:

@@ -114,8 +114,7 @@ class UploadSession:
 
     async def start(self, algorithm: str) -> None:
         """Make the row."""
-        expiry = self._store.limits.upload_expiry
-        await uploads.start(self._database, self.id, self._repository_id, self._principal, algorithm, expiry)
+        await self._store.starts.get(uploads.New(self.id, self._repository_id, self._principal, algorithm))
 
     async def offset(self) -> int:
         """How many bytes are kept."""
@@ -177,18 +176,8 @@ class UploadSession:
                 self._store.later(self._store.driver.abort(staging))
 
     async def _inline(self, digest: Digest, content: bytes) -> str:
-        limits = self._store.limits
-        found = await uploads.put_inline(
-            self._database,
-            self.id,
-            self._repository_id,
-            self._principal,
-            limits.upload_lease,
-            digest,
-            content,
-            limits.lease,
-            limits.upload_keep,
-        )
+        small = uploads.Small(self.id, self._repository_id, self._principal, digest, content)
+        found = await self._store.smalls.get(small)
         if found.answer == "unknown":
             raise _unknown()
         if found.answer == "busy":

@@ -10,7 +10,7 @@ from .calls import fetchrow, fetchval
 from .database import Database
 
 SELECT_CLAIM = "SELECT state, generation, blob_id FROM blob_claim($1, $2, $3, $4)"
-SELECT_INLINE = "SELECT blob_inline($1, $2, $3, $4)"
+SELECT_INLINE = "SELECT blob_inline(ARRAY[$1::bigint], ARRAY[$2::text], ARRAY[$3::bytea], $4)"
 SELECT_HAND_BACK = "SELECT blob_hand_back($1, $2)"
 SELECT_MOUNT = "SELECT blob_mount($1, $2, $3, $4, $5, $6, $7)"
 SELECT_HIDE = "SELECT blob_hide($1, $2, $3, $4, $5)"

@@ -31,17 +31,23 @@ _FOREIGN_KEYS = {
 }
 
 
-async def fetchrow(database: Database, statement: str, *args: Any) -> asyncpg.Record | None:
-    """The first row of a statement that is a transaction of its own; run again after a deadlock."""
+async def fetchrows(database: Database, statement: str, *args: Any) -> list[asyncpg.Record]:
+    """The rows of a statement that is a transaction of its own; run again after a deadlock."""
     for attempt in range(RETRIES + 1):
         try:
             async with database.acquire() as conn:
-                return await conn.fetchrow(statement, *args)
+                return await conn.fetch(statement, *args)
         except AGAIN:
             await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
         except asyncpg.PostgresError as error:
             raise refusal(error) from error
     raise errors.Unavailable("the database is too busy; try again in a few seconds", headers=RETRY_AFTER)
+
+
+async def fetchrow(database: Database, statement: str, *args: Any) -> asyncpg.Record | None:
+    """The first row, as `fetchrows`."""
+    rows = await fetchrows(database, statement, *args)
+    return rows[0] if rows else None
 
 
 async def fetchval(database: Database, statement: str, *args: Any) -> Any:

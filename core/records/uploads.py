@@ -1,6 +1,7 @@
 """Uploads: the rows that let any server take the next request."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -8,7 +9,7 @@ from uuid import UUID
 
 from ...drivers.base import Staging
 from ..oci.digest import Digest
-from .calls import fetchrow, fetchval
+from .calls import fetchrow, fetchrows, fetchval
 from .database import Database
 
 SELECT_START = "SELECT upload_start($1, $2, $3, $4, $5)"
@@ -44,11 +45,32 @@ class Upload:
     digest: str | None = None
 
 
-async def start(
-    database: Database, upload: UUID, repository_id: int, principal: str, algorithm: str, expiry: timedelta
-) -> None:
-    """A new upload at offset 0; NameUnknown where the repository went meanwhile."""
-    await fetchval(database, SELECT_START, upload, repository_id, principal, algorithm, expiry)
+@dataclass(frozen=True, slots=True)
+class New:
+    """An upload that is to begin."""
+
+    upload: UUID
+    repository_id: int
+    principal: str
+    algorithm: str
+
+
+@dataclass(frozen=True, slots=True)
+class Small:
+    """The one PUT of an upload: all its bytes, and the digest that they have."""
+
+    upload: UUID
+    repository_id: int
+    principal: str
+    digest: Digest
+    content: bytes
+
+
+async def start(database: Database, news: Sequence[New], expiry: timedelta) -> list[None]:
+    """New uploads at offset 0; NameUnknown where a repository went meanwhile."""
+    columns = zip(*((new.upload, new.repository_id, new.principal, new.algorithm) for new in news), strict=True)
+    await fetchval(database, SELECT_START, *columns, expiry)
+    return [None] * len(news)
 
 
 async def take(
@@ -80,20 +102,12 @@ async def save(
 
 
 async def put_inline(
-    database: Database,
-    upload: UUID,
-    repository_id: int,
-    principal: str,
-    stale: timedelta,
-    digest: Digest,
-    content: bytes,
-    lease: timedelta,
-    keep: timedelta,
-) -> Upload:
-    """The only PUT of a small blob: answer stored, or as `take`."""
-    row = await fetchrow(database, SELECT_INLINE, upload, repository_id, principal, stale, digest, content, lease, keep)
-    assert row is not None
-    return Upload(row["answer"], offset=row["offset"] or 0, digest=row["digest"])
+    database: Database, smalls: Sequence[Small], stale: timedelta, lease: timedelta, keep: timedelta
+) -> list[Upload]:
+    """The only PUTs of small blobs, of as many uploads: answers stored, or as `take`."""
+    columns = zip(*((s.upload, s.repository_id, s.principal, s.digest, s.content) for s in smalls), strict=True)
+    rows = await fetchrows(database, SELECT_INLINE, *columns, stale, lease, keep)
+    return [Upload(row["answer"], offset=row["offset"] or 0, digest=row["digest"]) for row in rows]
 
 
 async def status(database: Database, upload: UUID, repository_id: int, principal: str) -> Upload | None:

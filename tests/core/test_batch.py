@@ -7,12 +7,13 @@ from typing import TypeVar
 
 import pytest
 
-from dataforge_registry.core.batch import AT_ONCE, LARGEST, Batch
+from dataforge_registry.core.batch import AT_ONCE, LARGEST, Batch, apart
+from dataforge_registry.core.oci.errors import BlobUnknown, Unavailable
 
 K = TypeVar("K")
 
 
-def batched(ask: Callable[[Sequence[K]], Awaitable[Sequence[K]]]) -> Batch[None, K, K]:
+def batched(ask: Callable[[Sequence[K]], Awaitable[Sequence[K | Exception]]]) -> Batch[None, K, K]:
     """A batch that needs no session."""
 
     @asynccontextmanager
@@ -134,3 +135,33 @@ async def test_without_a_session_all_who_wait_are_told() -> None:
     batch = Batch(session, ask)
     answers = await asyncio.gather(*(batch.get(key) for key in range(5)), return_exceptions=True)
     assert [str(answer) for answer in answers] == ["no connection"] * 5
+
+
+@pytest.mark.asyncio
+async def test_what_is_refused_takes_nobody_down_with_it() -> None:
+    asked: list[list[int]] = []
+
+    async def ask(keys: Sequence[int]) -> Sequence[int]:
+        asked.append(list(keys))
+        if 3 in keys:
+            raise BlobUnknown("not 3")
+        return [key * 10 for key in keys]
+
+    assert [type(answer) for answer in await apart(ask)([1, 3, 2])] == [int, BlobUnknown, int]
+    assert asked == [[1, 3, 2], [1], [3], [2]]
+    batch = batched(apart(ask))
+    answers = await asyncio.gather(*(batch.get(key) for key in range(6)), return_exceptions=True)
+    assert [answer for answer in answers if not isinstance(answer, BlobUnknown)] == [0, 10, 20, 40, 50]
+
+
+@pytest.mark.asyncio
+async def test_what_nobody_knows_is_not_done_again() -> None:
+    asked: list[list[int]] = []
+
+    async def ask(keys: Sequence[int]) -> Sequence[int]:
+        asked.append(list(keys))
+        raise Unavailable("the connection broke, perhaps after the commit")
+
+    with pytest.raises(Unavailable):
+        await apart(ask)([1, 2])
+    assert asked == [[1, 2]]

@@ -4,6 +4,7 @@ A writer that is stopped between two steps is one whose next step comes later he
 one interleaving that tests/core/model/upload_protocol.py knows.
 """
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -16,7 +17,13 @@ import pytest
 import pytest_asyncio
 
 from dataforge_registry.core.oci.digest import Digest, blob_key
-from dataforge_registry.core.oci.errors import DigestInvalid, NameUnknown, UploadRangeInvalid, UploadUnknown
+from dataforge_registry.core.oci.errors import (
+    DigestInvalid,
+    NameUnknown,
+    QuotaExceeded,
+    UploadRangeInvalid,
+    UploadUnknown,
+)
 from dataforge_registry.core.records import blobs, uploads
 from dataforge_registry.core.records.calls import fetchval
 from dataforge_registry.core.records.database import Database
@@ -63,7 +70,7 @@ class Bench:
 
     async def start(self) -> UUID:
         upload = uuid4()
-        await uploads.start(self.database, upload, self.repository, ME, "sha256", EXPIRY)
+        await uploads.start(self.database, [uploads.New(upload, self.repository, ME, "sha256")], EXPIRY)
         return upload
 
     def session(self, upload: UUID, *, stale: timedelta = FRESH) -> UploadSession:
@@ -144,7 +151,7 @@ async def test_an_upload_is_unknown_elsewhere_and_to_others(bench: Bench) -> Non
     assert stranger.answer == elsewhere.answer == "unknown"
     assert not await uploads.cancel(bench.database, upload, bench.repository, "account:2")
     with pytest.raises(NameUnknown):
-        await uploads.start(bench.database, uuid4(), bench.repository + 1, ME, "sha256", EXPIRY)
+        await uploads.start(bench.database, [uploads.New(uuid4(), bench.repository + 1, ME, "sha256")], EXPIRY)
 
 
 @pytest.mark.asyncio
@@ -355,9 +362,8 @@ async def test_a_small_put_at_once_is_one_transaction(bench: Bench) -> None:
     upload = await bench.start()
 
     async def put(digest: Digest) -> str:
-        found = await uploads.put_inline(
-            bench.database, upload, bench.repository, ME, FRESH, digest, content, FRESH, EXPIRY
-        )
+        small = uploads.Small(upload, bench.repository, ME, digest, content)
+        (found,) = await uploads.put_inline(bench.database, [small], FRESH, FRESH, EXPIRY)
         return found.answer
 
     _, lease = await bench.take(upload)
@@ -366,6 +372,62 @@ async def test_a_small_put_at_once_is_one_transaction(bench: Bench) -> None:
     assert await put(Digest.of(content)) == "stored"
     assert await put(Digest.of(content)) == "done"
     assert await bench.one("SELECT content FROM artifact_blob") == content
+
+
+@pytest.mark.asyncio
+async def test_small_puts_that_meet_share_a_transaction_and_keep_their_own_answers(bench: Bench) -> None:
+    """Each at its own state, some with the same bytes, in two repositories of one project: charged once a content."""
+    other = await bench.one("SELECT repository_make('p', 'p/other', true, 'me', '', '')")
+    held, moved, free, twin, double, elsewhere = [await bench.start() for _ in range(6)]
+    await bench.one("UPDATE upload SET repository_id = $2 WHERE id = $1 RETURNING id", elsewhere, other)
+    await bench.take(held)
+    await bench.append(moved, b"begun")
+
+    def small(upload: UUID, content: bytes, repository: int = bench.repository) -> uploads.Small:
+        return uploads.Small(upload, repository, ME, Digest.of(content), content)
+
+    smalls = [
+        small(held, b"held"),
+        small(moved, b"moved"),
+        small(free, b"same"),
+        small(twin, b"same"),
+        small(double, b"first"),
+        small(double, b"second"),
+        small(elsewhere, b"same", other),
+        small(uuid4(), b"never"),
+    ]
+    found = await uploads.put_inline(bench.database, smalls, FRESH, FRESH, EXPIRY)
+    answers = [each.answer for each in found]
+    assert answers == ["busy", "offset", "stored", "stored", "stored", "busy", "stored", "unknown"]
+    contents = await bench.one("SELECT array_agg(content) FROM artifact_blob")
+    assert sorted(contents) == [b"first", b"same"]
+    assert await bench.one("SELECT count(*) FROM repository_blob") == 3
+    assert await bench.one("SELECT count(*) FROM gc_review WHERE kind = 'link'") == 3
+    assert await bench.one("SELECT storage_used FROM project") == len(b"first" + b"same")
+    assert await bench.one("SELECT count(*) FROM upload WHERE status = 'done' AND digest IS NOT NULL") == 4
+    again = await uploads.put_inline(bench.database, smalls[2:5], FRESH, FRESH, EXPIRY)
+    assert [(each.answer, each.digest) for each in again] == [("done", each.digest) for each in smalls[2:5]]
+
+
+@pytest.mark.asyncio
+async def test_a_full_project_refuses_its_own_puts_alone(bench: Bench) -> None:
+    """Two projects in one batch: the quota of one is over, the other's blob is stored."""
+    other = await bench.one("SELECT repository_make('q', 'q/r', true, 'me', '', '')")
+    await bench.one("UPDATE project SET storage_limit = 3 WHERE name = 'p' RETURNING 1")
+    refused, stored = [await bench.start() for _ in range(2)]
+    await bench.one("UPDATE upload SET repository_id = $2 WHERE id = $1 RETURNING id", stored, other)
+    store = Store(bench.database, bench.driver, Limits(), bench.store.pulls)
+    sessions = [
+        UploadSession(store, repository, ME, upload)
+        for repository, upload in ((bench.repository, refused), (other, stored))
+    ]
+
+    async def put(session: UploadSession, content: bytes) -> None:
+        await session.finish(Digest.of(content), Body(pieces(content), len(content), None), None)
+
+    answers = await asyncio.gather(*map(put, sessions, (b"full", b"room")), return_exceptions=True)
+    assert isinstance(answers[0], QuotaExceeded) and answers[1] is None
+    assert await bench.one("SELECT convert_from(content, 'UTF8') FROM artifact_blob") == "room"
 
 
 @pytest.mark.asyncio

@@ -31,7 +31,7 @@ async def push(database: Database) -> None:
     """What a push leaves to the worker: an event, inline bytes, an upload nobody finished."""
     async with database.transaction() as conn:
         repository = await conn.fetchval("SELECT repository_make('p', 'p/r', true, 'me', '', '')")
-        await conn.execute("SELECT blob_inline($1, $2, $3, interval '1 hour')", repository, Digest.of(BLOB), BLOB)
+        await conn.execute("SELECT blob_inline($1, $2, $3, interval '1 hour')", [repository], [Digest.of(BLOB)], [BLOB])
         artifact = await conn.fetchval(
             "INSERT INTO artifact (type, media_type, manifest_media_type, project_id, repository_id, repository_name,"
             " digest, size, manifest, keep_until) SELECT 'IMAGE', 'x', 'y', project_id, $1, name, $2, 1, $3, now()"

@@ -30,7 +30,7 @@ class Home:
         """A small blob pushed inline; its row's id."""
         digest = Digest.of(content)
         async with self.database.acquire() as conn:
-            await conn.execute("SELECT blob_inline($1, $2, $3, $4)", self.repository, digest, content, LEASE)
+            await conn.execute("SELECT blob_inline($1, $2, $3, $4)", [self.repository], [digest], [content], LEASE)
             return int(await conn.fetchval("SELECT id FROM artifact_blob WHERE digest = $1", digest))
 
     async def artifact(self, manifest: bytes, digest: str | None = None) -> int:
