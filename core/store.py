@@ -55,8 +55,15 @@ class Store:
         self.by_digest = Batch(database.acquire, lookup.by_digest)
         self.by_blob = Batch(database.acquire, lookup.blobs)
         start = apart(partial(uploads.start, database, expiry=limits.upload_expiry))
-        times = {"stale": limits.upload_lease, "lease": limits.lease, "keep": limits.upload_keep}
-        store = apart(partial(uploads.put_inline, database, **times))
+        store = apart(
+            partial(
+                uploads.put_inline,
+                database,
+                stale=limits.upload_lease,
+                lease=limits.lease,
+                keep=limits.upload_keep,
+            )
+        )
         self.starts = Batch[None, uploads.New, None](nullcontext, lambda _, news: start(news))
         self.smalls = Batch[None, uploads.Small, uploads.Upload](nullcontext, lambda _, smalls: store(smalls))
         self._later: set[asyncio.Task[None]] = set()

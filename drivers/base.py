@@ -12,7 +12,7 @@ requests travels in `Staging`.
     └── Unavailable     the store refuses or cannot be reached (read-only, permission, I/O error)
 """
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -102,6 +102,11 @@ class Driver(Protocol):
     async def put(self, key: str, data: AsyncIterable[bytes], size: int | None = None) -> int:
         """Store data at key, durably, in place of what was there, and return its size in bytes; size is a hint.
         If data raises, the error passes through and the key is as before. A reader sees the old bytes or the new."""
+        ...
+
+    async def put_many(self, contents: Mapping[str, bytes]) -> None:
+        """Put contents at their keys: all of them durable on return, for less than one put each. If it raises, each key
+        is as before or holds its content."""
         ...
 
     async def open(self, key: str, start: int = 0, stop: int | None = None) -> AsyncGenerator[bytes, None]:

@@ -3,11 +3,11 @@
 Durable before it is acknowledged: the bytes, then the name, then the names of new folders. Links are never followed.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from typing import Final
 from uuid import uuid4
 
-from . import files
+from . import files, many
 from .base import STAGINGS, Hash, InvalidKey, NotFound, Staging, StagingLost, Stat, check_key
 from .reading import Readers, Reading
 from .threads import Threads
@@ -28,6 +28,7 @@ class FilesystemDriver:
         self._tree = Tree(root)
         self._threads = Threads(threads)
         self._readers = Readers()
+        self._sync_all = many.sync_all(self._tree.root)
 
     async def put(self, key: str, data: AsyncIterable[bytes], size: int | None = None) -> int:
         """See Driver.put. A body under 1 MiB costs one hop."""
@@ -38,6 +39,11 @@ class FilesystemDriver:
             await self._threads.run(putting.drop)
             raise
         return putting.size
+
+    async def put_many(self, contents: Mapping[str, bytes]) -> None:
+        """See Driver.put_many."""
+        checked = {check_key(key): content for key, content in contents.items()}
+        await self._threads.run(many.put_many, self._tree, checked, self._sync_all)
 
     async def open(self, key: str, start: int = 0, stop: int | None = None) -> Reading:
         """See Driver.open. Up to 256 KiB cost one hop."""

@@ -2,7 +2,7 @@
 
 import time
 from bisect import bisect_right
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
 from typing import Final
 from uuid import uuid4
 
@@ -24,6 +24,12 @@ class MemoryDriver:
         content = b"".join([chunk async for chunk in data])
         self._keys[key] = content, time.time()
         return len(content)
+
+    async def put_many(self, contents: Mapping[str, bytes]) -> None:
+        """See Driver.put_many."""
+        for key in contents:
+            check_key(key)
+        self._keys |= {key: (content, time.time()) for key, content in contents.items()}
 
     async def open(self, key: str, start: int = 0, stop: int | None = None) -> AsyncGenerator[bytes, None]:
         """See Driver.open."""

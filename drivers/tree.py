@@ -60,17 +60,21 @@ class Tree:
         return f"{self.root}/{key}"
 
     @contextmanager
-    def folder(self, path: str, create: bool = False) -> Iterator[int]:
-        """A descriptor of the folder at path below the root ("" for the root); made, durably, where asked to."""
+    def folder(self, path: str, create: bool = False, unsynced: set[str] | None = None) -> Iterator[int]:
+        """A descriptor of the folder at path below the root ("" for the root); made where asked to, durably, unless
+        the caller collects the paths of folders whose names are yet to be synced."""
         descriptor = self._open_root()
         try:
             known = ""
             for name in path.split("/") if path else ():
-                known = f"{known}/{name}"
+                known = f"{known}/{name}" if known else name
                 below, made = self._enter(descriptor, name, known, create)
                 if create and (made or known not in self._durable):
-                    os.fsync(descriptor)
-                    self._durable.add(known)
+                    if unsynced is None:
+                        os.fsync(descriptor)
+                        self._durable.add(known)
+                    else:
+                        unsynced.add(known)
                 os.close(descriptor)
                 descriptor = below
             yield descriptor
@@ -78,11 +82,15 @@ class Tree:
             os.close(descriptor)
 
     @contextmanager
-    def parent(self, key: str, create: bool = False) -> Iterator[tuple[int, str]]:
-        """A descriptor of the folder of key, and the last segment of key."""
+    def parent(self, key: str, create: bool = False, unsynced: set[str] | None = None) -> Iterator[tuple[int, str]]:
+        """A descriptor of the folder of key, as `folder`, and the last segment of key."""
         path, _, name = key.rpartition("/")
-        with self.folder(path, create) as descriptor:
+        with self.folder(path, create, unsynced) as descriptor:
             yield descriptor, name
+
+    def synced(self, paths: set[str]) -> None:
+        """The names of folders that were collected are on disk now."""
+        self._durable |= paths
 
     def open(self, key: str, flags: int) -> int:
         """A descriptor of the regular file at key. FileNotFoundError where there is none, Unavailable at a link."""
@@ -162,7 +170,7 @@ class Tree:
             if error.errno in (errno.ENOTDIR, errno.ELOOP):
                 status = os.stat(name, dir_fd=folder, follow_symlinks=False)
                 if stat.S_ISLNK(status.st_mode):
-                    raise self._link(path.lstrip("/")) from error
+                    raise self._link(path) from error
             raise
         with suppress(FileExistsError):
             os.mkdir(name, FOLDER_MODE, dir_fd=folder)

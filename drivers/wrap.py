@@ -1,7 +1,7 @@
 """Drivers around a driver: Prefix (one store, many registries) and Faulty (fails on command, for tests)."""
 
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote
 
@@ -29,6 +29,10 @@ class Prefix:
     async def put(self, key: str, data: AsyncIterable[bytes], size: int | None = None) -> int:
         """See Driver.put."""
         return await self._driver.put(self._key(key), data, size)
+
+    async def put_many(self, contents: Mapping[str, bytes]) -> None:
+        """See Driver.put_many."""
+        await self._driver.put_many({self._key(key): content for key, content in contents.items()})
 
     async def open(self, key: str, start: int = 0, stop: int | None = None) -> AsyncGenerator[bytes, None]:
         """See Driver.open."""
@@ -124,6 +128,10 @@ class Faulty:
     async def put(self, key: str, data: AsyncIterable[bytes], size: int | None = None) -> int:
         """See Driver.put."""
         return await self._call("put", lambda: self._driver.put(key, self._maybe_cut(data), size))
+
+    async def put_many(self, contents: Mapping[str, bytes]) -> None:
+        """See Driver.put_many."""
+        await self._call("put_many", lambda: self._driver.put_many(contents))
 
     async def open(self, key: str, start: int = 0, stop: int | None = None) -> AsyncGenerator[bytes, None]:
         """See Driver.open."""

@@ -1,8 +1,9 @@
 """A copy of every manifest in the store, under its digest, so that records can be rebuilt (reliability.md 3.2.9)."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
+
+from asyncpg import Record
 
 from dataforge_registry.drivers.base import Driver
 
@@ -15,10 +16,15 @@ COPY: Final = "manifest.copy"
 BATCH: Final = 100
 """Artifacts of one task: a task of its own for each push would cost more than the push."""
 
-TOGETHER: Final = 8
-"""Manifests in memory, and on their way to the store, at once."""
+TOGETHER: Final = 4 << 20
+"""Bytes of manifests that are read at once; the last of them may go beyond by its own length."""
 
-SELECT_MANIFESTS = "SELECT id, digest, manifest FROM artifact WHERE id = ANY($1::bigint[])"
+SELECT_MANIFESTS = """
+SELECT id, digest, manifest FROM (
+  SELECT id, digest, manifest, sum(octet_length(manifest)) OVER (ORDER BY id) - octet_length(manifest) AS before
+  FROM artifact WHERE id = ANY($1::bigint[]) AND id > $2
+) AS counted WHERE before < $3 ORDER BY id
+"""
 
 HOT: Final = (SELECT_MANIFESTS,)
 
@@ -39,21 +45,18 @@ class CopyManifests:
 
     async def __call__(self, task: Task) -> None:
         """Artifacts purged meanwhile have no copy; a copy that failed fails the task, which is tried again."""
-        artifacts = task.payload["artifacts"]
-        for at in range(0, len(artifacts), TOGETHER):
-            async with self._database.acquire() as conn:
-                rows = await conn.fetch(SELECT_MANIFESTS, artifacts[at : at + TOGETHER])
-            async with asyncio.TaskGroup() as group:
-                for row in rows:
-                    group.create_task(self._copy(task, row["id"], Digest(row["digest"]), row["manifest"]))
+        last = 0
+        while rows := await self._after(last, task.payload["artifacts"]):
+            last = rows[-1]["id"]
+            contents = {}
+            for row in rows:
+                digest, content = Digest(row["digest"]), row["manifest"]
+                if Digest.of(content, digest.algorithm) == digest:
+                    contents[manifest_key(digest)] = content
+                else:
+                    await task.log(f"artifact {row['id']}: its bytes are not those of {digest}; not copied", "error")
+            await self._driver.put_many(contents)
 
-    async def _copy(self, task: Task, artifact: int, digest: Digest, content: bytes) -> None:
-        if Digest.of(content, digest.algorithm) == digest:
-            await self._driver.put(manifest_key(digest), once(content), len(content))
-        else:
-            await task.log(f"artifact {artifact}: its bytes are not those of {digest}; not copied", "error")
-
-
-async def once(content: bytes) -> AsyncIterator[bytes]:
-    """Bytes as the stream that a driver takes."""
-    yield content
+    async def _after(self, last: int, artifacts: list[int]) -> list[Record]:
+        async with self._database.acquire() as conn:
+            return await conn.fetch(SELECT_MANIFESTS, artifacts, last, TOGETHER)

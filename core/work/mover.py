@@ -7,7 +7,7 @@ the same bytes at the same key twice changes nothing; each looks at a random par
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,14 +15,13 @@ from dataforge_registry.drivers.base import Driver, DriverError
 
 from ..oci.digest import Digest, blob_key
 from ..records.database import Connection, Database
-from .manifests import once
 
 log = logging.getLogger(__name__)
 
 BATCH: Final = 128
 WINDOW: Final = 4 * BATCH
 PUTS: Final = 8
-"""Objects under way at once: each waits for its disk or network, not for us."""
+"""Objects under way at once, where a batch failed: each waits for its disk or network, not for us."""
 
 WAITING = """
 SELECT id FROM artifact_blob WHERE content IS NOT NULL AND state IN ('live', 'condemned') AND id <> ALL($1::bigint[])
@@ -87,6 +86,16 @@ class Mover:
 
     async def put(self, blobs: Sequence[Inline]) -> list[Inline]:
         """Bring blobs to their keys; returns those that are there."""
+        if not blobs:
+            return []
+        try:
+            await self._driver.put_many({blob.key: blob.content for blob in blobs})
+        except DriverError:
+            return await self._put_apart(blobs)
+        return list(blobs)
+
+    async def _put_apart(self, blobs: Sequence[Inline]) -> list[Inline]:
+        """One that the store does not take leaves the others be."""
         room = asyncio.Semaphore(PUTS)
 
         async def one(blob: Inline) -> DriverError | None:
@@ -122,3 +131,8 @@ class Mover:
                 async with self._database.acquire() as conn:
                     await conn.execute(HAND_BACK, blob.digest, blob.generation)
         return len(cleared)
+
+
+async def once(content: bytes) -> AsyncIterator[bytes]:
+    """Bytes as the stream that a driver takes."""
+    yield content

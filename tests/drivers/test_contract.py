@@ -74,6 +74,7 @@ async def test_no_method_takes_a_hostile_key(driver: Driver, key: str) -> None:
     staging = await staged(driver, b"x")
     for call in (
         lambda: driver.put(key, body(b"x")),
+        lambda: driver.put_many({"fine": b"x", key: b"x"}),
         lambda: driver.open(key),
         lambda: driver.stat(key),
         lambda: driver.delete(key),
@@ -119,6 +120,17 @@ async def test_a_put_that_fails_leaves_the_key_as_before(driver: Driver) -> None
         with pytest.raises(ConnectionResetError):
             await driver.put(BLOB, broken(b"x" * size))
         assert await read(driver, BLOB) == b"old"
+    assert [staging async for staging in driver.stale(time.time() + 60)] == []
+
+
+async def test_many_puts_at_once(driver: Driver) -> None:
+    await driver.put_many({})
+    contents = {f"many/{number % 7}/{number:03}": b"%d" % number * (number % 5) for number in range(300)}
+    await driver.put("many/0/000", body(b"old, and longer"))
+    await driver.put_many(contents)
+    assert await keys(driver) == sorted(contents)
+    for key, content in contents.items():
+        assert await read(driver, key) == content
     assert [staging async for staging in driver.stale(time.time() + 60)] == []
 
 

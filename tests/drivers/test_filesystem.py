@@ -309,6 +309,22 @@ def test_a_full_store_is_no_space_and_keeps_what_it_had(tmp_path: Path) -> None:
     assert rest == "[] head tail"
 
 
+def test_a_full_store_takes_what_fits_of_many(tmp_path: Path) -> None:
+    script = """
+    async def main():
+        driver = FilesystemDriver(sys.argv[1])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+        await outcome(driver.put_many({"a/b": b"x", "a/c": b"x" * 150_000}))
+        await outcome(driver.stat("a/b"))
+        print(os.listdir(sys.argv[1] + "/uploads"))
+    asyncio.run(main())
+    """
+    put, absent, rest = run(script, tmp_path / "store").splitlines()
+    assert put.startswith(f"NoSpace {tmp_path}/store/a/b and 1 others: File too large (free space")
+    assert absent.startswith("NotFound ")
+    assert rest == "[]"
+
+
 READ_ONLY = """
 async def main():
     if os.geteuid() == 0:

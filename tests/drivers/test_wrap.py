@@ -86,6 +86,7 @@ async def test_every_method_fails_on_command(after: bool) -> None:
 
     calls = {
         "put": lambda: driver.put("key", body(b"x")),
+        "put_many": lambda: driver.put_many({"key": b"x"}),
         "open": lambda: driver.open("key"),
         "stat": lambda: driver.stat("key"),
         "delete": lambda: driver.delete("other"),

@@ -183,8 +183,10 @@ async def test_a_store_that_refuses_keeps_the_bytes_in_the_row(home: Any, databa
     await home.blob(b"another")
     driver = Faulty(MemoryDriver())
     mover = Mover(database, driver)
+    driver.fail("put_many", NoSpace("full"))
     driver.fail("put", NoSpace("full"))
     assert await mover.step() == 1  # the other one got through
+    driver.fail("put_many", NoSpace("full"))
     driver.fail("put", NoSpace("full"))
     with pytest.raises(NoSpace):
         await mover.step()
