@@ -18,6 +18,7 @@ def build() -> typer.Typer:
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # help texts have brackets of their own
     )
     for name in COMMANDS:
         import_module(f"{__package__}.commands.{name}").register(app)

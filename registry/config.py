@@ -15,6 +15,7 @@ import yaml
 from msgspec import Meta, field
 
 from .environment import BadVariable, assign, overlay
+from .faults import faults
 from .units import Duration, Secret, Size, decode
 
 DRIVERS = ("filesystem", "inmemory")
@@ -241,18 +242,8 @@ def _one_driver(tree: dict[str, Any]) -> None:
 
 
 def _check(config: Config) -> Config:
-    if not config.database.url and not config.data:
-        raise ConfigError("no database: set database.url, or give --data DIR for a private PostgreSQL")
-    if config.gc.lease < 3600:
-        raise ConfigError("gc.lease: at least 1h, or a slow push may lose its blobs to gc")
-    if config.storage.filesystem and not config.storage.filesystem.rootdirectory:
-        raise ConfigError("storage.filesystem.rootdirectory: name the folder of the blobs")
-    if (config.storage.maintenance or {}).get("readonly", {}).get("enabled"):
-        raise ConfigError("storage.maintenance.readonly: not supported (nothing here needs a read-only time)")
-    if bool(config.http.tls.certificate) != bool(config.http.tls.key):
-        raise ConfigError("http.tls: certificate and key go together")
-    if config.http.external_url and not re.fullmatch(r"https?://[^/?#\s]+/?", config.http.external_url):
-        raise ConfigError("http.external_url: write scheme, host and port only, as https://registry.example.org")
+    for fault in faults(config):
+        raise ConfigError(fault)
     return config
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from .config import ConfigError
 from .engines.grammar import HOST
 from .middleware import header
 
@@ -17,10 +16,7 @@ class Forwarded:
 
     def __init__(self, app: ASGIApp, trusted: Iterable[str]) -> None:
         self._app = app
-        try:
-            self._trusted = [ipaddress.ip_network(network) for network in trusted]
-        except ValueError as error:
-            raise ConfigError(f"http.trusted_proxies: {error}") from None
+        self._trusted = [ipaddress.ip_network(network) for network in trusted]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope.get("client") and self._trusts(scope["client"][0]):

@@ -2,7 +2,8 @@
 
 With several workers the parent owns the socket and the private PostgreSQL, starts the workers, starts a dead one again
 and hands on the stop. A worker's configuration travels over its stdin, which stays open: when it ends, the parent is
-gone and the worker drains. The first line on stdout says the address, as soon as requests are answered.
+gone and the worker drains. The first worker tries the configuration for all: the others follow when it is ready, and
+what it cannot start for is said once. The first line on stdout says the address, as soon as all of them answer.
 """
 
 import asyncio
@@ -11,13 +12,15 @@ import ipaddress
 import os
 import signal
 import socket
+import ssl
 import sys
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from .config import Config, Http
-from .failures import EXIT_CODE, CommandError
+from .failures import CommandError
 
 FACTORY = "dataforge_registry.registry.app:create_app"
 READY = b"ready\n"
@@ -49,6 +52,22 @@ def listen(config: Config) -> socket.socket:
         hint = "; stop the other program or choose another --port" if error.errno == 98 else ""
         raise CommandError(f"cannot listen on {http.host} port {http.port}: {error.strerror}{hint}") from None
     return sock
+
+
+def check_tls(http: Http) -> None:
+    """Whether certificate and key can be used, before an engine finds out. CommandError says why not."""
+    for path in filter(None, (http.tls.certificate, http.tls.key)):
+        try:
+            Path(path).read_bytes()
+        except OSError as error:
+            raise CommandError(f"http.tls: cannot read {path}: {error.strerror}") from None
+    if http.tls.certificate:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(http.tls.certificate, http.tls.key)
+        except ssl.SSLError:
+            raise CommandError(
+                f"http.tls: {http.tls.certificate} and {http.tls.key} are no certificate and its key in PEM"
+            ) from None
 
 
 def address(http: Http, sock: socket.socket) -> str:
@@ -114,6 +133,8 @@ class _Workers:
     ) -> None:
         self._config, self._sock, self._factory = config, sock, factory
         self._announce: Callable[[], None] | None = announce
+        self._starts = 0
+        self._tried = asyncio.Event()
         self._environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": metrics}
         self._stop = asyncio.Event()
         self._code = 0
@@ -122,17 +143,21 @@ class _Workers:
         """Keep the workers running until a signal or a failed start; their worst exit code."""
         _on_signals(self._stop.set)
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._config.server.workers):
+            group.create_task(self._keep())
+            await _either(self._tried.wait(), self._stop.wait())
+            for _ in range(self._config.server.workers - 1):
                 group.create_task(self._keep())
         return self._code
 
     async def _keep(self) -> None:
         while not self._stop.is_set():
             code = await self._run_one()
-            if code == EXIT_CODE:  # it could not start, and said why
-                self._code = code
+            if self._stop.is_set():
+                return
+            if not self._tried.is_set():  # none could start, and this one said why
+                self._code = code if code > 0 else 1
                 self._stop.set()
-            elif not self._stop.is_set():
+            else:
                 print(f"dfr: a worker ended with code {code}, starting another", file=sys.stderr, flush=True)
                 await _either(asyncio.sleep(RESTART_SECONDS), self._stop.wait())
 
@@ -162,12 +187,15 @@ class _Workers:
         return code
 
     async def _watch(self, output: asyncio.StreamReader) -> None:
-        """The worker's stdout: its ready line makes the first announcement, anything else is passed on."""
+        """The worker's stdout: its ready line counts, and the last of them is announced; anything else is passed on."""
         while line := await output.readline():
             if line != READY:
                 sys.stdout.buffer.write(line)
                 sys.stdout.flush()
-            elif self._announce is not None:
+                continue
+            self._tried.set()
+            self._starts += 1
+            if self._announce is not None and self._starts >= self._config.server.workers:
                 announce, self._announce = self._announce, None
                 announce()
 

@@ -56,6 +56,8 @@ REFUSED: Final = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
+    ValueError,  # an address that is none, as the system and asyncpg see it
+    OverflowError,  # a port beyond 65535
 )
 """What connecting can raise."""
 
@@ -241,7 +243,10 @@ def _unavailable_error() -> Unavailable:
 
 def _place(url: str) -> str:
     """A URL without its secrets: host and database only."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # a broken IPv6 address
+        return "database.url"
     host = parse_qs(parts.query).get("host", [])
     return parts._replace(netloc=parts.netloc.rpartition("@")[2] or ",".join(host), query="").geturl()
 

@@ -149,6 +149,8 @@ class PrivatePostgres:
             self._failure = EmbeddedError(
                 f"{error.filename}: {error.strerror}: run as the owner of the folder or as root"
             )
+        except OSError as error:
+            self._failure = EmbeddedError(f"cannot use {error.filename or self._directory}: {error.strerror}")
         except Exception as error:
             self._failure = error
         finally:

@@ -18,6 +18,13 @@ def register(app: typer.Typer) -> None:
 def check(config: ConfigFile = None, data: DataFolder = None) -> None:
     """Say whether the configuration can be used, or what is wrong with it."""
     settings = read(config, data)
+    from ..server import check_tls
+
+    check_tls(settings.http)
+    if settings.auth.secretkey:
+        from ...core.secrets import Vault
+
+        Vault(settings.auth.secretkey)
     database = "a database of its own address" if settings.database.url else "a private PostgreSQL"
     print(f"the configuration is good: {settings.storage.driver} storage, {database}")
 

@@ -53,6 +53,7 @@ def serve(
     from ..provision import provisioned
 
     logs.configure(settings.log)
+    server.check_tls(settings.http)
     with server.listen(settings) as sock, provisioned(settings) as complete:
         code = server.serve(complete, sock)
     raise typer.Exit(code)

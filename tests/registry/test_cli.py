@@ -93,12 +93,78 @@ SERVE = ("serve", "--port", "0", "--auth", "none")
 def test_a_database_that_does_not_answer(tmp_path: Path, workers: str) -> None:
     url = f"postgresql://u:hunter2@127.0.0.1:{free_port()}/d"
     env = {"REGISTRY_DATABASE_URL": url, "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": str(tmp_path)}
-    result = dfr(*SERVE, "--workers", workers, **env)
-    assert result.returncode == 2
-    assert result.stdout == ""
-    for line in result.stderr.splitlines():  # each worker says it
-        assert line.startswith("dfr: cannot use PostgreSQL at postgresql://127.0.0.1")
-        assert "hunter2" not in line
+    line = refused(dfr(*SERVE, "--workers", workers, **env))
+    assert line.startswith("dfr: cannot use PostgreSQL at postgresql://127.0.0.1")
+    assert "hunter2" not in line
+
+
+@pytest.mark.parametrize("command", [["migrate"], list(SERVE), [*SERVE, "--workers", "2"], ["worker"]], ids=str)
+@pytest.mark.parametrize("url", ["postgresql://u@127.0.0.1:99999/d", "postgresql://u@h:x/d", "postgresql://[::1/d"])
+def test_a_database_address_that_is_none(tmp_path: Path, command: list[str], url: str) -> None:
+    env = {"REGISTRY_DATABASE_URL": url, "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": str(tmp_path)}
+    assert "cannot use PostgreSQL at" in refused(dfr(*command, REGISTRY_AUTH_SECRETKEY="x" * 32, **env))
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_certificates_that_cannot_be_used(tmp_path: Path, content: str | None) -> None:
+    """Known before anything is begun, to `config check` too."""
+    file, data = tmp_path / "x.pem", tmp_path / "data"
+    if content is not None:
+        file.write_text(content)
+    env = {"REGISTRY_HTTP_TLS_CERTIFICATE": str(file), "REGISTRY_HTTP_TLS_KEY": str(file)}
+    for command in (["config", "check"], ["serve", "--port", "0"], ["serve", "--port", "0", "--workers", "2"]):
+        line = refused(dfr(*command, "--data", str(data), **env))
+        assert line.startswith("dfr: http.tls: ") and str(file) in line
+    assert not data.exists()
+
+
+def test_a_worker_that_cannot_start_ends_the_server(tmp_path: Path) -> None:
+    """Also where nobody expected it: once, and not again each second."""
+    script = """
+import socket, sys
+from dataforge_registry.registry import config, server
+settings = config.load(data=sys.argv[1], overrides={"server.workers": 2})
+sys.exit(server.serve(settings, socket.create_server(("127.0.0.1", 0)), "json:nothing"))
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], env=environment(), capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 1 and result.stderr.count("Traceback") == 1, result
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("REGISTRY_AUTH_SECRETKEY", "short", "auth.secretkey: at least 32 characters"),
+        ("REGISTRY_AUTH_SECRETKEY_FILE", "/no/such/key", "cannot read /no/such/key"),
+        ("REGISTRY_DATABASE_URL", "mysql://h/d", "database.url: write postgresql://"),
+        ("REGISTRY_HTTP_TRUSTED_PROXIES", "[banana]", "http.trusted_proxies: 'banana'"),
+    ],
+)
+def test_what_a_check_finds(tmp_path: Path, variable: str, value: str, message: str) -> None:
+    for command in (["config", "check"], ["serve", "--port", "0"]):
+        if command[0] == "config" or variable != "REGISTRY_AUTH_SECRETKEY":
+            assert message in refused(dfr(*command, "--data", str(tmp_path), **{variable: value}))
+
+
+def test_every_command_explains_itself() -> None:
+    """In plain words: a help text may have brackets, and they are shown."""
+
+    def walk(*path: str) -> dict[tuple[str, ...], str]:
+        result = dfr(*path, "--help", COLUMNS="200")
+        assert result.returncode == 0 and not result.stderr, (path, result)
+        found = {path: result.stdout}
+        listed = result.stdout.partition("Commands:\n")[2]
+        for name in re.findall(r"^  ([a-z]+) ", listed, re.MULTILINE):
+            found |= walk(*path, name)
+        return found
+
+    helps = walk()
+    assert {("serve",), ("config", "check"), ("member", "add"), ("import",), ("read",)} <= set(helps)
+    assert "PROJECT/WELL[/FRAME[/CURVE]]" in helps[("ls",)]
+    assert "[http[s]://HOST[:PORT]/]PROJECT" in helps[("import",)]
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    assert all(path[0] in readme for path in helps if path and path[0] != "version")
 
 
 @pytest.mark.asyncio

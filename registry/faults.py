@@ -1,0 +1,37 @@
+"""What no type can say about a configuration: which values do not go together, or name nothing."""
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .config import Config
+
+SHORTEST_LEASE = 3600
+
+
+def faults(config: "Config") -> Iterator[str]:
+    """What is wrong with it, a line each that says what to change."""
+    database, http, storage = config.database, config.http, config.storage
+    if not database.url and not config.data:
+        yield "no database: set database.url, or give --data DIR for a private PostgreSQL"
+    for key in ("url", "direct_url"):
+        url = getattr(database, key)
+        if url and not url.startswith(("postgresql://", "postgres://")):
+            yield f"database.{key}: write postgresql://user:password@host/name"
+    if config.gc.lease < SHORTEST_LEASE:
+        yield "gc.lease: at least 1h, or a slow push may lose its blobs to gc"
+    if storage.filesystem and not storage.filesystem.rootdirectory:
+        yield "storage.filesystem.rootdirectory: name the folder of the blobs"
+    if (storage.maintenance or {}).get("readonly", {}).get("enabled"):
+        yield "storage.maintenance.readonly: not supported (nothing here needs a read-only time)"
+    for network in http.trusted_proxies:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            yield f"http.trusted_proxies: {error}"
+    if bool(http.tls.certificate) != bool(http.tls.key):
+        yield "http.tls: certificate and key go together"
+    if http.external_url and not re.fullmatch(r"https?://[^/?#\s]+/?", http.external_url):
+        yield "http.external_url: write scheme, host and port only, as https://registry.example.org"
