@@ -63,7 +63,7 @@ def _put(tree: Tree, contents: Mapping[str, bytes], sync: SyncAll | None) -> Non
                 name = new_draft().rpartition("/")[2]
                 descriptors.append(os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | FILE, FILE_MODE, dir_fd=stagings))
                 drafts[key] = name
-                write_all(descriptors[-1], content, 0)
+                write_all(descriptors[-1], [content], 0)
             if sync is None:
                 for descriptor in descriptors:
                     flush(descriptor)
