@@ -12,33 +12,51 @@ from ..access import Principal, Rights
 from .database import Connection
 
 _KEY = "\x1e"
+# Each look-up below is a subquery of its own (OFFSET 0 keeps it one), so that all of its conditions reach its index.
+# As plain joins, the planner put the tag's name behind an index scan of all tags of the repository.
 _KEYS = """
 FROM (
   SELECT n, split_part(line, E'\\x1f', 1) AS kind, split_part(line, E'\\x1f', 2)::bigint AS id,
     split_part(line, E'\\x1f', 3)::int AS epoch, split_part(line, E'\\x1f', 4) AS repository,
     split_part(line, E'\\x1f', 5) AS reference
-  FROM unnest(string_to_array($1, E'\\x1e')) WITH ORDINALITY AS keys(line, n)
+  FROM unnest(string_to_array($1, E'\\x1e')) WITH ORDINALITY AS keys(line, n) OFFSET 0
 ) AS q
 CROSS JOIN LATERAL rights(q.kind, q.id, q.epoch, split_part(q.repository, '/', 1)) AS x
-LEFT JOIN repository AS r ON r.project_id = x.project_id AND r.name = q.repository
+LEFT JOIN LATERAL (
+  SELECT repository_id FROM repository WHERE project_id = x.project_id AND name = q.repository OFFSET 0
+) AS r ON true
 """
 # The columns in the order of the dataclasses below: Rights and Home, then FoundArtifact or FoundBlob.
 _RIGHTS = "x.valid, x.admin, x.project_id, x.public, x.sparse, x.roles, r.repository_id"
-_ARTIFACT = """a.id, a.digest, a.manifest_media_type AS media_type, octet_length(a.manifest) AS size,
+_ARTIFACT = """a.id, a.digest, a.manifest_media_type, a.size,
   extract(epoch FROM a.keep_until - clock_timestamp())::float8 AS remaining"""
+_OF_ARTIFACT = "id, digest, manifest_media_type, octet_length(manifest) AS size, keep_until"
 
 SELECT_HOME = f"SELECT {_RIGHTS} {_KEYS} ORDER BY q.n"
 SELECT_BY_TAG = f"""SELECT {_RIGHTS}, {_ARTIFACT}, t.id AS tag_id {_KEYS}
-LEFT JOIN tag AS t ON t.repository_id = r.repository_id AND t.name = q.reference
-LEFT JOIN artifact AS a ON a.id = t.artifact_id AND a.deleted_at IS NULL
+LEFT JOIN LATERAL (
+  SELECT id, artifact_id FROM tag WHERE repository_id = r.repository_id AND name = q.reference OFFSET 0
+) AS t ON true
+LEFT JOIN LATERAL (
+  SELECT {_OF_ARTIFACT} FROM artifact WHERE id = t.artifact_id AND deleted_at IS NULL OFFSET 0
+) AS a ON true
 ORDER BY q.n"""
 SELECT_BY_DIGEST = f"""SELECT {_RIGHTS}, {_ARTIFACT}, NULL::bigint AS tag_id {_KEYS}
-LEFT JOIN artifact AS a ON a.repository_id = r.repository_id AND a.digest = q.reference AND a.deleted_at IS NULL
+LEFT JOIN LATERAL (
+  SELECT {_OF_ARTIFACT} FROM artifact
+  WHERE repository_id = r.repository_id AND digest = q.reference AND deleted_at IS NULL OFFSET 0
+) AS a ON true
 ORDER BY q.n"""
-SELECT_BLOB = f"""SELECT {_RIGHTS}, l.id, b.id AS blob_id, b.digest, b.size, b.generation, b.key,
-  b.content IS NOT NULL AS inline, extract(epoch FROM l.keep_until - clock_timestamp())::float8 AS remaining {_KEYS}
-LEFT JOIN artifact_blob AS b ON b.digest = q.reference AND b.state = 'live'
-LEFT JOIN repository_blob AS l ON l.repository_id = r.repository_id AND l.blob_id = b.id AND NOT l.hidden
+SELECT_BLOB = f"""SELECT {_RIGHTS}, l.id, b.id AS blob_id, b.digest, b.size, b.generation, b.key, b.inline,
+  extract(epoch FROM l.keep_until - clock_timestamp())::float8 AS remaining {_KEYS}
+LEFT JOIN LATERAL (
+  SELECT id, digest, size, generation, key, content IS NOT NULL AS inline FROM artifact_blob
+  WHERE digest = q.reference AND state = 'live' OFFSET 0
+) AS b ON true
+LEFT JOIN LATERAL (
+  SELECT id, keep_until FROM repository_blob
+  WHERE repository_id = r.repository_id AND blob_id = b.id AND NOT hidden OFFSET 0
+) AS l ON true
 ORDER BY q.n"""
 
 HOT = (SELECT_HOME, SELECT_BY_TAG, SELECT_BY_DIGEST, SELECT_BLOB)
