@@ -6,7 +6,7 @@ A credential says who somebody is and nothing more; what they may do is asked of
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, NoReturn
+from typing import Literal, NamedTuple, NoReturn
 
 from .oci.errors import Denied, NameUnknown, ScopeInsufficient, TokenInvalid, Unauthorized
 
@@ -45,8 +45,7 @@ SYSTEM = Principal("system", name="system")
 """Nobody needs to sign in: what everybody is under `--auth none`. May do everything."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rights:
+class Rights(NamedTuple):  # made for every request, in a quarter of a dataclass's time
     """What the database says now of one principal in one project.
 
     `valid`: the principal is still there, not disabled, with the same epoch. `project_id` is None where no such project

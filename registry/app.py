@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -59,20 +59,18 @@ class Registry:
         self._tokens: ASGIApp = _starting
         self._pages: ASGIApp = _starting
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one request, or live through the lifespan."""
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
-            return
+            return self._live(receive, send)
         path: bytes = scope.get("raw_path") or scope["path"].encode()
         scope["raw_path"] = path
-        if path == b"/v2" or path.startswith(b"/v2/"):
-            await self._distribution(scope, receive, send)
-        elif path.startswith(TOKEN_PATH.encode()):
+        if path.startswith(b"/v2/") or path == b"/v2":
+            return self._distribution(scope, receive, send)
+        if path.startswith(TOKEN_PATH.encode()):
             scope["state"]["endpoint"] = "token"
-            await self._tokens(scope, receive, send)
-        else:
-            await self._pages(scope, receive, send)
+            return self._tokens(scope, receive, send)
+        return self._pages(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()

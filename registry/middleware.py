@@ -26,7 +26,11 @@ QUIET = ("/health", "/metrics")
 
 def header(headers: Any, name: bytes) -> bytes | None:
     """The first value of a header (name in lower case), or None."""
-    return next((value for key, value in headers if key == name), None)
+    for key, value in headers:
+        if key == name:
+            found: bytes = value
+            return found
+    return None
 
 
 def request_id(headers: Any) -> str:
@@ -36,15 +40,16 @@ def request_id(headers: Any) -> str:
 
 
 class Exchange:
-    """One request and its answer as they pass: bytes both ways, status (0 before the answer), digest, and whether the
-    client `left`."""
+    """One request and its answer as they pass: bytes both ways, status (0 before the answer), the answer's headers, and
+    whether the client `left`."""
 
-    __slots__ = ("_id", "_receive", "_send", "digest", "left", "received", "sent", "status")
+    __slots__ = ("_id", "_receive", "_send", "headers", "left", "received", "sent", "status")
 
     def __init__(self, name: str, receive: Receive, send: Send) -> None:
         self._id, self._receive, self._send = (b"x-request-id", name.encode()), receive, send
         self.status = self.received = self.sent = 0
-        self.digest, self.left = b"", False
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.left = False
 
     async def receive(self) -> Message:
         """What the engine gives."""
@@ -59,9 +64,8 @@ class Exchange:
         """On to the engine; the head with the request's id."""
         kind = message["type"]
         if kind == "http.response.start":
-            headers = [*message.get("headers", ()), self._id]
-            self.status, self.digest = message["status"], header(headers, b"docker-content-digest") or b""
-            message = {"type": kind, "status": self.status, "headers": headers}
+            self.status, self.headers = message["status"], [*message.get("headers", ()), self._id]
+            message = {"type": kind, "status": self.status, "headers": self.headers}
         elif kind == "http.response.body":
             self.sent += len(message.get("body", b""))
         elif kind == "http.response.pathsend":  # the engine sends a file itself
@@ -128,8 +132,8 @@ def _facts(scope: Scope, exchange: Exchange, seconds: float) -> dict[str, Any]:
         facts["client"] = scope["client"][0]
     if state.get("actor"):
         facts["actor"] = clip(ascii(state["actor"])[1:-1])
-    if exchange.digest:
-        facts["digest"] = exchange.digest.decode("ascii", "backslashreplace")
+    if digest := header(exchange.headers, b"docker-content-digest"):
+        facts["digest"] = digest.decode("ascii", "backslashreplace")
     facts["request_id"] = state["request_id"]
     return facts
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from .digest import Digest
 
@@ -15,8 +15,7 @@ class Blob:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """A manifest that is there: digest, media type as pushed, size in bytes."""
 
     digest: Digest

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from ..oci import media
 from ..oci.digest import Digest
@@ -23,8 +24,7 @@ FROM artifact WHERE repository_id = $1 AND subject_digest = $2 AND deleted_at IS
 HOT = (SELECT_MANIFEST, UPDATE_LEASE, SELECT_REFERRERS)
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(NamedTuple):
     """Who does something, for the audit row of the same transaction."""
 
     username: str = ""

@@ -5,8 +5,7 @@ again. Pure SELECTs that never carry the bytes of manifests.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..access import Principal, Rights
 from .database import Connection
@@ -71,16 +70,14 @@ def key(principal: Principal, repository: str, reference: str = "") -> str:
     return f"{principal.kind}\x1f{principal.id}\x1f{principal.epoch}\x1f{repository}\x1f{reference}"
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
+class Home(NamedTuple):
     """A repository as its caller sees it. repository_id is None before the first push."""
 
     rights: Rights
     repository_id: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class FoundArtifact:
+class FoundArtifact(NamedTuple):
     """A manifest that is there. `remaining` is its lease, in seconds."""
 
     id: int
@@ -91,8 +88,7 @@ class FoundArtifact:
     tag_id: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class FoundBlob:
+class FoundBlob(NamedTuple):
     """A blob that this repository may serve. `inline`: its bytes are still in its row."""
 
     link_id: int

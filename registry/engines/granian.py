@@ -7,7 +7,7 @@ bounds a head, so `Heads` does. The time a client may take to read an answer is 
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from itertools import chain
 from pathlib import Path
 from typing import Any, cast
@@ -35,14 +35,15 @@ class Heads:
     def __init__(self, app: Any, http: Http) -> None:
         self._app, self._http = app, http
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    def __call__(self, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
+        """The application's own call, or a refusal."""
         headers, http = scope["headers"], self._http
         if len(scope["raw_path"]) + len(scope["query_string"]) > http.uri_limit:
-            await answer(send, 414, "UNSUPPORTED", "the request target is too long")
-        elif len(headers) > http.header_count or sum(map(len, chain(*headers))) > http.header_limit:
-            await answer(send, 431, "UNSUPPORTED", "too many or too long header lines")
-        else:
-            await self._app(scope, receive, send)
+            return answer(send, 414, "UNSUPPORTED", "the request target is too long")
+        if len(headers) > http.header_count or sum(map(len, chain(*headers))) > http.header_limit:
+            return answer(send, 431, "UNSUPPORTED", "too many or too long header lines")
+        app: Awaitable[None] = self._app(scope, receive, send)
+        return app
 
 
 class Listening(Server):
