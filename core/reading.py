@@ -59,6 +59,8 @@ class BlobReading:
             return None
         try:
             with storage_errors():
+                if (await self._driver.stat(_key(found))).size != found.size:
+                    return None  # read as a stream, which sees to it
                 return await self._driver.path(_key(found))
         except NotFound:
             raise await self._lost(found) from None

@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .engines.inbox import AnswerCut
 from .logs import REQUEST, access, clip, wants_access
 from .metrics import Metrics
 
@@ -149,6 +150,9 @@ class ServerErrors:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await self._app(scope, receive, send)
+        except AnswerCut as error:
+            self._log.error("an answer was cut", reason=str(error))
+            raise
         except Exception as error:
             if scope["type"] != "http":
                 raise

@@ -18,9 +18,11 @@ from hypercorn.events import Closed, RawData, Updated
 from hypercorn.typing import ConnectionState
 from hypercorn.utils import parse_socket_addr
 
+from ...drivers.threads import Threads
 from ..config import Http
 from .http1 import Http1
 from .inbox import AppTasks, ClientGone
+from .sendfile import send_file
 from .stream import Stream
 
 WRITE_BUFFER = 64 << 10
@@ -31,8 +33,10 @@ LINGER_BYTES = 1 << 20
 class Connection:
     """Serves the requests of one connection, one after another; `run` returns when it is closed."""
 
-    def __init__(self, app: Any, settings: Settings, http: Http, context: Any, stream: Stream) -> None:
-        self._app, self._settings, self._http, self._context = app, settings, http, context
+    def __init__(
+        self, app: Any, settings: Settings, http: Http, context: Any, stream: Stream, threads: Threads
+    ) -> None:
+        self._app, self._settings, self._http, self._context, self._threads = app, settings, http, context, threads
         self._stream, self._transport = stream, stream.transport
         self._transport.set_write_buffer_limits(high=WRITE_BUFFER)
         self._loop = asyncio.get_running_loop()
@@ -61,6 +65,7 @@ class Connection:
                     client,
                     server,
                     self.send,
+                    self.send_file,
                 )
                 tasks.first_read = self._protocol.proceed
                 self._set_deadline(self._http.header_timeout)
@@ -98,11 +103,11 @@ class Connection:
         elif isinstance(event, Closed):
             self._finish()
 
-    async def _write(self, data: bytes) -> None:
+    async def _write(self, data: bytes, most: int = WRITE_BUFFER) -> None:
         if self._transport.is_closing():
             raise ClientGone("the client has gone")
         self._transport.write(data)
-        while (left := self._transport.get_write_buffer_size()) > WRITE_BUFFER:
+        while (left := self._transport.get_write_buffer_size()) > most:
             try:
                 async with asyncio.timeout(self._http.stall):
                     await self._stream.drain()
@@ -113,6 +118,19 @@ class Connection:
                     raise ClientGone("the client does not read") from None
             except (OSError, RuntimeError):
                 raise ClientGone("the client has gone") from None
+
+    async def send_file(self, path: str, length: int) -> None:
+        """The next `length` bytes are a file's. Not over TLS. AnswerCut, ClientGone."""
+        self._transport.set_write_buffer_limits(high=0)
+        try:
+            await self._write(b"", most=0)
+            socket = self._transport.get_extra_info("socket").fileno()
+            await send_file(path, length, socket, self._threads, self._http)
+        except ClientGone:
+            self._transport.abort()
+            raise
+        finally:
+            self._transport.set_write_buffer_limits(high=WRITE_BUFFER)
 
     def retire(self) -> None:
         """Close now if no request is being received or answered, else after its answer."""

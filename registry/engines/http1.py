@@ -51,8 +51,10 @@ class Http1:
         client: Any,
         server: Any,
         send: Any,
+        send_file: Any,
     ) -> None:
-        self.send = send
+        self.send, self._send_file = send, send_file
+        tasks.send_file = None if ssl else self.send_file
         self._http, self._context, self._state = http, context, state
         self._stream_arguments = (app, config, context, tasks, ssl, client, server, self.stream_send, STREAM_ID)
         self._stream: HTTPStream | None = None
@@ -169,6 +171,12 @@ class Http1:
             await self._write(b"0\r\n\r\n" if self._chunked else b"")
         elif isinstance(event, StreamClosed):
             await self._finish()
+
+    async def send_file(self, path: str) -> None:
+        """The whole body of the answer is a file's (ASGI pathsend); its head told the length."""
+        length, self._framing = self._framing or 0, 0
+        await self._write(b"")
+        await self._send_file(path, length)
 
     async def _write(self, data: bytes) -> None:
         """The head of an answer goes out together with what follows it, in one packet."""

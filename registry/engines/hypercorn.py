@@ -13,12 +13,15 @@ from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config as Settings
 
+from ...drivers.threads import Threads
 from ..config import Http
 from .connection import Connection
 from .inflight import EARLY_ANSWER, InFlight
 from .lifespan import lifespan
 from .stream import Stream
 
+FILE_THREADS = 8
+"""Files on their way to sockets at once; each hop is a MiB."""
 LAST_BYTES_SECONDS = 1.0
 """For the last bytes of the last answers to leave after the drain."""
 
@@ -44,10 +47,10 @@ async def serve(app: Any, http: Http, sock: socket.socket, ready: Callable[[], N
         in_flight = InFlight(app, state, EARLY_ANSWER)
         wrapped = ASGIWrapper(in_flight)
 
-        loop = asyncio.get_running_loop()
+        loop, threads = asyncio.get_running_loop(), Threads(FILE_THREADS)
 
         def accept(stream: Stream) -> None:
-            connection = Connection(wrapped, config, http, context, stream)
+            connection = Connection(wrapped, config, http, context, stream, threads)
             task = loop.create_task(connection.run())
             connections[task] = connection
             task.add_done_callback(connections.pop)
@@ -70,3 +73,4 @@ async def serve(app: Any, http: Http, sock: socket.socket, ready: Callable[[], N
             connection.abort()
         if connections:
             await asyncio.wait(connections)
+        await threads.close()

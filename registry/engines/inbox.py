@@ -17,12 +17,18 @@ from hypercorn.asyncio.task_group import TaskGroup
 
 Event = Any
 DISCONNECT: Event = {"type": "http.disconnect"}
+PATHSEND = "http.response.pathsend"
+"""ASGI extension: a message that names a file whose bytes are the body of the answer."""
 CAPACITY = 8
 """Body pieces that wait for the app; the socket is not read meanwhile (back-pressure)."""
 
 
 class ClientGone(ConnectionError):
     """The client's connection is lost: what an app gets from `send` (ASGI 2.4 asks for an OSError)."""
+
+
+class AnswerCut(Exception):
+    """An answer that began cannot be finished: the connection is cut, so that the client sees that it is not whole."""
 
 
 class Inbox:
@@ -77,18 +83,29 @@ class AppTasks(TaskGroup):
     """Hypercorn's task group with our inbox: `first_read` is awaited when the app asks for the body's first piece."""
 
     first_read: Callable[[], Awaitable[None]]
+    send_file: Callable[[str], Awaitable[None]] | None = None
+    """What sends a file as the body of the answer, where the connection can."""
 
     async def spawn_app(self, app: Any, config: Any, scope: Any, send: Callable[[Any], Awaitable[None]]) -> Any:
         """Run the app on a scope; returns where its events go."""
-        inbox = Inbox(self.first_read)
-        self.spawn(_call, app, scope, inbox, send, self._loop)
+        inbox, send_file = Inbox(self.first_read), self.send_file
+        if send_file is not None:
+            scope["extensions"][PATHSEND] = {}
+
+        async def sending(message: Any) -> None:
+            if message is not None and message["type"] == PATHSEND and send_file is not None:
+                await send_file(message["path"])
+                message = {"type": "http.response.body", "body": b""}
+            await send(message)
+
+        self.spawn(_call, app, scope, inbox, sending, self._loop)
         return inbox.put
 
 
 async def _call(app: Any, scope: Any, inbox: Inbox, send: Any, loop: asyncio.AbstractEventLoop) -> None:
     try:
         await app(scope, inbox.get, send, partial(loop.run_in_executor, None), None)
-    except ClientGone:
+    except (ClientGone, AnswerCut):
         pass
     except Exception:
         structlog.get_logger().exception("request failed", path=str(scope.get("raw_path"))[:256])

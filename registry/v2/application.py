@@ -16,6 +16,7 @@ from ...core.records.artifacts import Actor
 from ...core.store import Store
 from ...core.uploads import BodyBroken
 from ..access import Door, repository_scope
+from ..engines.inbox import AnswerCut
 from ..errors import error_answer
 from ..origin import address
 from . import blobs, lists, manifests, uploads
@@ -71,8 +72,7 @@ class Distribution:
         try:
             await answer.send(send, head=request.method == "HEAD")
         except TruncatedBlob as error:
-            log.error("bytes are missing in the store", reason=str(error))
-            raise
+            raise AnswerCut(str(error)) from error
 
     async def _answer(self, request: Request, route: Route) -> Answer:
         allowed = ALLOWED[route.endpoint]

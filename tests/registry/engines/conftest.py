@@ -14,6 +14,7 @@ from dataforge_registry.registry.config import Http
 from dataforge_registry.registry.limits import Limits
 
 PIECE = b"x" * (1 << 16)
+PATHSEND = "http.response.pathsend"
 
 
 @dataclass
@@ -76,6 +77,14 @@ class App:
             left -= len(piece)
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
+
+    async def file(self, scope: Any, receive: Any, send: Any) -> None:
+        """?path&length: pathsend, with a head that tells the length."""
+        path, _, length = scope["query_string"].decode().partition("&")
+        assert PATHSEND in scope["extensions"]
+        headers = [(b"content-length", length.encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": PATHSEND, "path": path})
 
     async def wait(self, scope: Any, receive: Any, send: Any) -> None:
         await self.release.wait()
