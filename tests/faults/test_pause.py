@@ -11,7 +11,7 @@ import pytest
 
 from .server import Server, sha256
 
-KEPT, REST = 1_000_000, 2_000_000
+KEPT, REST = 1_000_000, 8_000_000
 
 
 @pytest.mark.parametrize("ends", [True, False], ids=["finished", "going on"])
