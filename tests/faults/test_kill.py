@@ -17,6 +17,7 @@ KILLS = int(os.environ.get("FAULTS", "6"))
 def test_nothing_acknowledged_is_lost_by_kill_9(server: Server) -> None:
     noted = campaign(server, KILLS)
     assert noted.tags
+    print(f"{KILLS} kills, {len(noted.contents)} contents and {len(noted.tags)} tags acknowledged")
     assert noted.lost(server) == []
     assert server.violations(killed=True) == []
 
