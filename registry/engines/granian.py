@@ -1,14 +1,14 @@
 """Granian (extra `fast`): a parser and sockets in Rust under the same application, clocks of the body and stop.
 
-Its parser answers malformed requests itself, with an empty 400; it reads bare LF as a line end, and its buffer alone
-bounds a head, so `Heads` does. The time a client may take to read an answer is not bounded.
+Its parser answers malformed requests itself, with an empty 400. It reads bare LF as a line end, takes any Host, method
+and transfer coding, and its buffer alone bounds a head: what of that can still be seen, `Heads` refuses. The time a
+client may take to read an answer is not bounded.
 """
 
 import asyncio
 import logging
 import socket
 from collections.abc import Awaitable, Callable
-from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +19,7 @@ from granian.server.embed import Server
 
 from ..config import Http
 from ..middleware import answer
+from .grammar import HOST
 from .inflight import InFlight
 from .lifespan import lifespan
 
@@ -30,7 +31,8 @@ three times the CPU of one in these. Buffers grow to it only while a body keeps 
 
 
 class Heads:
-    """Refuses heads that are larger than our limits and smaller than granian's buffer."""
+    """Refuses heads that are larger than our limits and smaller than granian's buffer, and those that granian's parser
+    takes and ours (parsing.py) does not."""
 
     def __init__(self, app: Any, http: Http) -> None:
         self._app, self._http = app, http
@@ -40,10 +42,28 @@ class Heads:
         headers, http = scope["headers"], self._http
         if len(scope["raw_path"]) + len(scope["query_string"]) > http.uri_limit:
             return answer(send, 414, "UNSUPPORTED", "the request target is too long")
-        if len(headers) > http.header_count or sum(map(len, chain(*headers))) > http.header_limit:
+        size, hosts, coding = 0, [], b"chunked"
+        for name, value in headers:
+            size += len(name) + len(value)
+            if name == b"host":
+                hosts.append(value)
+            elif name == b"transfer-encoding":
+                coding = value.lower() if coding == b"chunked" else coding
+        if len(headers) > http.header_count or size > http.header_limit:
             return answer(send, 431, "UNSUPPORTED", "too many or too long header lines")
+        if not scope["method"].isupper() or scope["raw_path"][:1] != b"/" or not _one(hosts, scope["http_version"]):
+            return answer(send, 400, "UNSUPPORTED", "the request breaks HTTP/1.1: check its method, target and Host")
+        if coding != b"chunked":
+            return answer(send, 501, "UNSUPPORTED", "this transfer coding is not served: use chunked or Content-Length")
         app: Awaitable[None] = self._app(scope, receive, send)
         return app
+
+
+def _one(hosts: list[bytes], version: str) -> bool:
+    """Whether there is one Host and it is one (RFC 9112 section 3.2); granian shows an absent one as empty."""
+    if hosts in ([], [b""]):
+        return version != "1.1"
+    return len(hosts) == 1 and HOST.fullmatch(hosts[0]) is not None
 
 
 class Listening(Server):
