@@ -1,11 +1,13 @@
 """The life of an upload: rows U1, U6 to U11, U13 to U17 of the distribution API."""
 
+import json
 import os
 import socket
 import time
 import uuid
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -176,15 +178,21 @@ def test_two_at_once_on_one_upload_never_mix(registry: Registry, name: str) -> N
     assert registry.send("PUT", f"{location}?digest={sha256(winner)}").status == 201
 
 
-def broken(registry: Registry, method: str, target: str, said: int, sent: bytes) -> None:
+def broken(registry: Registry, method: str, target: str, said: int, sent: bytes, request: str = "") -> None:
     """A client that dies in the middle of its body."""
     host, port = registry.host.split(":")
     with socket.create_connection((host, int(port)), timeout=30) as client:
-        head = f"{method} {target} HTTP/1.1\r\nHost: {registry.host}\r\nContent-Length: {said}\r\n\r\n"
-        client.sendall(head.encode() + sent)
+        lines = [f"Host: {registry.host}", f"Content-Length: {said}", f"X-Request-Id: {request}"]
+        client.sendall("\r\n".join([f"{method} {target} HTTP/1.1", *lines, "", ""]).encode() + sent)
         client.shutdown(socket.SHUT_WR)
         while client.recv(4096):
             pass
+
+
+def lines(registry: Registry, request: str) -> list[dict[str, Any]]:
+    """What the log says about a request."""
+    log = (registry.server.directory.parent / "log").read_text()
+    return [line for line in map(json.loads, log.splitlines()) if line.get("request_id") == request]
 
 
 def settled(registry: Registry, location: str) -> None:
@@ -201,7 +209,7 @@ def test_a_client_that_dies_in_a_patch_goes_on_where_it_was_cut(registry: Regist
     data = os.urandom(300_000)
     location = urlsplit(registry.upload(name)).path
     assert registry.send("PATCH", location, data[:100_000]).status == 202
-    broken(registry, "PATCH", location, 200_000, data[100_000:250_000])
+    broken(registry, "PATCH", location, 200_000, data[100_000:250_000], request := uuid.uuid4().hex)
     settled(registry, location)
     first, last = stands_at(registry, location).split("-")
     kept = int(last) + 1
@@ -209,6 +217,10 @@ def test_a_client_that_dies_in_a_patch_goes_on_where_it_was_cut(registry: Regist
     assert registry.send("PATCH", location, data[kept:], {"Content-Range": f"{kept}-299999"}).status == 202
     assert registry.send("PUT", f"{location}?digest={sha256(data)}").status == 201
     assert registry.send("GET", f"/v2/{name}/blobs/{sha256(data)}").body == data
+    while not (said := lines(registry, request)):  # its lease is given up before it is told
+        pass
+    assert {line["level"] for line in said} == {"info"}
+    assert [line["event"] for line in said].count("the client left before its body was whole") == 1
 
 
 @pytest.mark.parametrize("size", [4000, 300_000])
