@@ -2,7 +2,10 @@
 
 import io
 import json
+import os
+import pickle
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +20,7 @@ from dataforge_registry.core.curves.content import values_id
 from dataforge_registry.core.curves.errors import ContentMismatch, CurveError
 from dataforge_registry.core.curves.model import Curve, Frame, Index, Values, Well
 from dataforge_registry.core.curves.pack import Previous, pack, pack_index
-from dataforge_registry.core.curves.parquet import index_floats
+from dataforge_registry.core.curves.parquet import decode, index_floats
 from dataforge_registry.core.curves.read import Window, read
 from dataforge_registry.core.curves.schema import parse_manifest
 
@@ -221,3 +224,28 @@ def test_a_time_window() -> None:
 def test_a_frame_refuses_curves_of_another_length(make: Any) -> None:
     with pytest.raises(CurveError, match="2 values on an index of 3 rows"):
         make.frame(pa.array([1.0, 2.0], pa.float32()), make.index(3))
+
+
+class Mark:
+    """Unpickled, it leaves a folder behind."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.path),)
+
+
+def test_a_layer_is_data_and_never_code(tmp_path: Path) -> None:
+    """pyarrow CVE-2023-47248: a column of the extension type whose metadata is a pickle."""
+    notes = {
+        "ARROW:extension:name": "arrow.py_extension_type",
+        "ARROW:extension:metadata": pickle.dumps(Mark(tmp_path / "x")),
+    }
+    column = pa.field("GR", pa.float32(), metadata=notes)
+    sink = io.BytesIO()
+    pq.write_table(pa.table([pa.array([1.0], pa.float32())], schema=pa.schema([column])), sink)
+    assert decode(sink.getvalue(), 1)[1].to_pylist() == [1.0]
+    assert not (tmp_path / "x").exists()
+    pickle.loads(notes["ARROW:extension:metadata"])
+    assert (tmp_path / "x").exists(), "the trap works"

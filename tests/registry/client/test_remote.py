@@ -1,6 +1,7 @@
 """RemoteRepository against our own server, and against servers that misbehave."""
 
 import asyncio
+import gzip
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -273,6 +274,43 @@ async def test_uploads_are_not_followed_to_another_host() -> None:
     async with serve(elsewhere) as url, RemoteRegistry(url, ANONYMOUS) as registry:
         with pytest.raises(RegistryError, match="only its own address"):
             await registry.repository("a/b").push_blob(b"x")
+
+
+@pytest.mark.asyncio
+async def test_a_redirect_to_another_host_takes_no_credentials_along() -> None:
+    """aiohttp CVE-2026-47265: a store behind a registry gets the request, and never its Authorization or cookies."""
+    seen: list[set[str]] = []
+
+    async def store(request: web.Request) -> web.Response:
+        seen.append({name.casefold() for name in request.headers})
+        return web.Response(body=b"x")
+
+    async with serve(store) as elsewhere:
+
+        async def front(request: web.Request) -> web.Response:
+            if "Authorization" not in request.headers:
+                return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="x"', "Set-Cookie": "a=b"})
+            return web.Response(status=307, headers={"Location": f"{elsewhere}/signed"})
+
+        async with serve(front) as url, RemoteRegistry(url, Credentials("ann", "pw")) as registry:
+            assert await registry.repository("a/b").read_blob(Digest.of(b"x")) == b"x"
+    [headers] = seen
+    assert not headers & {"authorization", "cookie"}
+
+
+@pytest.mark.asyncio
+async def test_a_body_that_unpacks_without_end_is_not_unpacked() -> None:
+    """aiohttp CVE-2025-69223: what comes compressed unasked stays as it is, and is then not what was asked for."""
+    bomb = gzip.compress(bytes(1 << 20))
+
+    async def compressed(request: web.Request) -> web.Response:
+        assert request.headers["Accept-Encoding"] == "identity"
+        return web.Response(body=bomb, headers={"Content-Encoding": "gzip"})
+
+    async with serve(compressed) as url, RemoteRegistry(url, ANONYMOUS) as registry:
+        assert await registry.repository("a/b").read_blob(Digest.of(bomb)) == bomb
+        with pytest.raises(ContentMismatch):
+            await registry.repository("a/b").read_blob(Digest.of(bytes(1 << 20)))
 
 
 @pytest.mark.asyncio
