@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from dataforge_registry.core.records.database import Database
+
 DFR = [sys.executable, "-m", "dataforge_registry.registry"]
 
 
@@ -225,10 +227,21 @@ class Server:
         self.process, self.port = process, port
 
     async def get(self, path: str) -> tuple[int, bytes]:
+        return await self.ask("GET", path)
+
+    async def push(self, name: str, tag: str) -> int:
+        """Push an empty index; the status of the answer."""
+        kind = "application/vnd.oci.image.index.v1+json"
+        body = json.dumps({"schemaVersion": 2, "mediaType": kind, "manifests": []}).encode()
+        return (await self.ask("PUT", f"/v2/{name}/manifests/{tag}", body, {"Content-Type": kind}))[0]
+
+    async def ask(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, bytes]:
         def fetch() -> tuple[int, bytes]:
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
             try:
-                connection.request("GET", path)
+                connection.request(method, path, body, headers or {})
                 response = connection.getresponse()
                 return response.status, response.read()
             finally:
@@ -347,3 +360,25 @@ async def test_the_metrics_of_all_workers_are_one_page(serving: Serving) -> None
             line = re.search(rb'dfr_http_requests_total\{endpoint="v2.base",method="GET",status="200"\} (\d+)', page)
             counted = int(line[1]) if line else 0
         assert counted == 40
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_background_work_is_done_inside(serving: Serving, database: Database, workers: str) -> None:
+    async with serving("--workers", workers), database.acquire() as conn:
+        own = "SELECT count(*) FROM execution WHERE trigger = 'schedule' AND status = 'success'"
+        while await conn.fetchval(own) < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.asyncio
+async def test_background_work_is_left_to_others(serving: Serving, database: Database) -> None:
+    """With --no-worker; pulls are written all the same, by the process that served them."""
+    async with serving("--no-worker") as server, database.acquire() as conn:
+        assert (await server.push("p/r", "v1")) == 201
+        assert (await server.get("/v2/p/r/manifests/v1"))[0] == 200
+        while not await conn.fetchval("SELECT pull_count FROM repository WHERE name = 'p/r'"):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        assert await conn.fetchval("SELECT count(*) FROM access_log WHERE operation = 'pull'") == 1
+        assert await conn.fetchval("SELECT count(*) FROM event") > 0
+        assert await conn.fetchval("SELECT count(*) FROM schedule") == 0
