@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from dataforge_registry.core.records.database import Database
+from dataforge_registry.registry.cli import build
 
 DFR = [sys.executable, "-m", "dataforge_registry.registry"]
 
@@ -153,8 +155,8 @@ def test_every_command_explains_itself() -> None:
     """In plain words: a help text may have brackets, and they are shown."""
 
     def walk(*path: str) -> dict[tuple[str, ...], str]:
-        result = dfr(*path, "--help", COLUMNS="200")
-        assert result.returncode == 0 and not result.stderr, (path, result)
+        result = CliRunner().invoke(build(), [*path, "--help"], prog_name="dfr", env={"COLUMNS": "200"})
+        assert result.exit_code == 0 and not result.stderr, (path, result)
         found = {path: result.stdout}
         listed = result.stdout.partition("Commands:\n")[2]
         for name in re.findall(r"^  ([a-z]+) ", listed, re.MULTILINE):

@@ -184,7 +184,7 @@ async def test_dfr_worker_works_until_sigterm(database: Database, database_url: 
 @pytest.mark.parametrize(
     ("config", "says"),
     [
-        ({"storage": {"inmemory": {}}, "database": {"url": "x"}}, "lives inside its server"),
+        ({"storage": {"inmemory": {}}, "database": {"url": "postgresql://127.0.0.1:1/x"}}, "lives inside its server"),
         (
             {
                 "storage": {"filesystem": {"rootdirectory": "/dev/null/x"}},
