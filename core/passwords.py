@@ -6,6 +6,7 @@ the parameters later rehashes each password at its owner's next sign-in.
 
 import asyncio
 import secrets
+import string
 from concurrent.futures import ThreadPoolExecutor
 
 from argon2 import PasswordHasher
@@ -14,6 +15,7 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 MIN_LENGTH = 12
 MAX_LENGTH = 1024
 _THREADS = 2
+_LETTERS = string.ascii_letters + string.digits
 
 
 class WeakPassword(ValueError):
@@ -30,8 +32,8 @@ def check_password(password: str) -> str:
 
 
 def random_password() -> str:
-    """A password of 144 random bits that a shell, a URL and a YAML file take unquoted."""
-    return secrets.token_urlsafe(18)
+    """A password of 142 random bits that a shell, a URL and a YAML file take unquoted, and no command for an option."""
+    return "".join(secrets.choice(_LETTERS) for _ in range(24))
 
 
 class Passwords:

@@ -61,7 +61,7 @@ def main() -> int:
             reference = asyncio.run(_import(console, url, file))
             asyncio.run(_read_window(console, url, reference, file))
             _pull_with_oras(console, url, reference)
-            _next_steps(console, url, reference)
+            _next_steps(console, url, reference, once)
             if not once:
                 console.print("\nIt stays up until [bold]Ctrl-C[/].")
                 process.wait()
@@ -227,16 +227,17 @@ def _pull_with_oras(console: Console, url: str, reference: Reference) -> None:
     console.print(f"[bold]oras-py[/] pulled {target}: {len(files)} Parquet files, every digest as the manifest says")
 
 
-def _next_steps(console: Console, url: str, reference: Reference) -> None:
+def _next_steps(console: Console, url: str, reference: Reference, once: bool) -> None:
     programs = Path(sys.executable).parent
     local = programs.is_relative_to(Path.cwd())
     dfr = str((programs.relative_to(Path.cwd()) if local else programs) / "dfr")
     prefix = "" if url.endswith(":5000") else f"DFR_REGISTRY={url} "
-    console.print("\n[bold]Try next[/], in another terminal:")
+    place = "while it runs again ([bold]make demo[/])" if once else "in another terminal"
+    console.print(f"\n[bold]Try next[/], {place}:")
     for command in (
         f"{prefix}{dfr} ls",
         f"{prefix}{dfr} ls {reference.well}",
-        f"{prefix}{dfr} read {reference} --from 4000 --to 4010 --format json",
+        f"{prefix}{dfr} read {reference} --from 6100 --to 6105 --format json",
         f"{prefix}{dfr} import YOUR.las --into {PROJECT}",
         f"curl {url}/v2/_catalog",
     ):

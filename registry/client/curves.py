@@ -94,4 +94,4 @@ async def list_wells(registry: RemoteRegistry, project: str = "") -> dict[str, i
         if len(segments) >= 2 and project in ("", segments[0]):
             well = "/".join(segments[:2])
             wells[well] = wells.get(well, 0) + (len(segments) == 4)
-    return wells
+    return {well: curves for well, curves in wells.items() if curves}  # field/notes of somebody's oras is no well

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,11 @@ def test_import_ends_with_a_table(open_server: Any, well: Path) -> None:
 
 def test_ls(open_server: Any, well: Path) -> None:
     assert "cli/cli-1" in dfr(open_server, "ls").stdout
-    assert "cli/cli-1" in dfr(open_server, "ls", "cli").stdout
+    address = f"{open_server.url}/v2/cli/notes/blobs/uploads/"
+    with urllib.request.urlopen(urllib.request.Request(address, method="POST")) as answer:
+        assert answer.status == 202
+    listed = dfr(open_server, "ls", "cli").stdout
+    assert "cli/cli-1" in listed and "cli/notes" not in listed
     curves = dfr(open_server, "ls", "cli/cli-1").stdout
     assert "cli/cli-1/log/gr" in curves and "GAPI" in curves and "1001.5" in curves and "MD m" in curves
     assert dfr(open_server, "ls", "cli/cli-1/log").stdout == curves
