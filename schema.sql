@@ -1,4 +1,6 @@
 -- The whole database of DataForge Registry, in reading order: who, what is stored, what it means, what happens to it.
+-- A project_id beside a repository_id is the repository's own, which its foreign key guards: a second one would lock the
+-- project's row once more for each row that a push adds.
 -- PostgreSQL 15 or newer, no extension. COMMENT ON is the data dictionary. Names follow Harbor where Harbor has the thing.
 -- Text that is compared or paged byte by byte is COLLATE "C". Times are timestamptz and come from this database's clock.
 
@@ -175,7 +177,7 @@ COMMENT ON COLUMN artifact_blob.keep_until IS 'Lease (pending, live), end of und
 CREATE TABLE repository_blob (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     repository_id bigint NOT NULL REFERENCES repository,
-    project_id bigint NOT NULL REFERENCES project,
+    project_id bigint NOT NULL,
     blob_id bigint NOT NULL REFERENCES artifact_blob,
     hidden boolean NOT NULL DEFAULT false,
     keep_until timestamptz NOT NULL,
@@ -232,7 +234,7 @@ CREATE TABLE artifact (
     media_type text NOT NULL,
     manifest_media_type text NOT NULL,
     artifact_type text,
-    project_id bigint NOT NULL REFERENCES project,
+    project_id bigint NOT NULL,
     repository_id bigint NOT NULL REFERENCES repository,
     repository_name text COLLATE "C" NOT NULL,
     digest text COLLATE "C" NOT NULL,
@@ -275,11 +277,14 @@ COMMENT ON TABLE artifact_blob_ref IS 'Which blobs a manifest names. link_id is 
 
 CREATE TABLE artifact_reference (
     artifact_id bigint NOT NULL REFERENCES artifact,
-    child_id bigint NOT NULL REFERENCES artifact ON DELETE RESTRICT,
-    PRIMARY KEY (artifact_id, child_id)
+    repository_id bigint NOT NULL,
+    child_digest text COLLATE "C" NOT NULL,
+    child_id bigint REFERENCES artifact ON DELETE RESTRICT,
+    PRIMARY KEY (artifact_id, child_digest)
 );
-CREATE INDEX artifact_reference_child ON artifact_reference (child_id);
-COMMENT ON TABLE artifact_reference IS 'Children of an index that are in its repository';
+CREATE INDEX artifact_reference_child ON artifact_reference (child_id) WHERE child_id IS NOT NULL;
+CREATE INDEX artifact_reference_waiting ON artifact_reference (repository_id, child_digest) WHERE child_id IS NULL;
+COMMENT ON TABLE artifact_reference IS 'Children of an index. child_id is null while the child is absent (sparse); the push that brings it binds the waiting rows';
 
 CREATE TABLE artifact_accessory (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -718,6 +723,8 @@ COMMENT ON TABLE qc_finding IS 'One result of one quality check of a curve versi
 
 -- 7. What must be decided in one transaction, in one round trip each ----------------------------------------------------
 -- The blob's life is the protocol of tests/core/model/blob_protocol.py: change the model first, then these functions.
+-- Look-ups by several columns are scalar, or subqueries of their own (OFFSET 0 keeps them so): joined, a plan made before
+-- there are statistics takes an index by its first column alone and reads a whole repository (tests/core/test_rows_read.py).
 -- Refusals are raised as RGnnn with a word as the message and JSON as the detail: core/records/refusals.py reads them.
 
 CREATE FUNCTION rights(p_kind text, p_id bigint, p_epoch int, p_project text)
@@ -771,15 +778,18 @@ BEGIN
     FROM unnest(p_repositories, p_blobs, p_digests) AS q(repository, blob, digest) JOIN repository r ON r.repository_id = q.repository
     ORDER BY q.repository, q.digest COLLATE "C"
     ON CONFLICT (repository_id, blob_id) DO UPDATE SET keep_until = greatest(l.keep_until, excluded.keep_until), hidden = false
-    RETURNING l.id, l.repository_id, l.blob_id, l.xmax = 0 AS fresh)
+    RETURNING l.id, l.repository_id, l.blob_id, l.xmax = 0 AS fresh),
+  reviewed AS (INSERT INTO gc_review (kind, target, review_after) SELECT 'link', id, v_until FROM made WHERE fresh)
   SELECT array_agg(id) FILTER (WHERE fresh), array_agg(repository_id) FILTER (WHERE fresh), array_agg(blob_id) FILTER (WHERE fresh),
     p_repositories <@ array_agg(repository_id) INTO v_links, v_repositories, v_blobs, whole FROM made;
   IF whole IS NOT TRUE THEN PERFORM refuse('RG404', 'NAME_UNKNOWN'); END IF;
   IF v_links IS NULL THEN RETURN; END IF;
-  INSERT INTO gc_review (kind, target, review_after) SELECT 'link', u.link, v_until FROM unnest(v_links) AS u(link);
-  UPDATE artifact_blob_ref f SET link_id = u.link
-  FROM unnest(v_links, v_repositories, v_blobs) AS u(link, repository, blob) JOIN unnest(p_blobs, p_digests) AS q(blob, digest) ON q.blob = u.blob
-  WHERE f.repository_id = u.repository AND f.blob_digest = q.digest AND f.link_id IS NULL;
+  FOR c IN
+    SELECT DISTINCT w.artifact_id, q.digest, u.link FROM unnest(v_links, v_repositories, v_blobs) AS u(link, repository, blob)
+    JOIN unnest(p_blobs, p_digests) AS q(blob, digest) ON q.blob = u.blob
+    CROSS JOIN LATERAL (SELECT artifact_id FROM artifact_blob_ref
+      WHERE repository_id = u.repository AND blob_digest = q.digest AND link_id IS NULL OFFSET 0) AS w
+  LOOP UPDATE artifact_blob_ref SET link_id = c.link WHERE artifact_id = c.artifact_id AND blob_digest = c.digest AND link_id IS NULL; END LOOP;
   FOR c IN
     -- DO UPDATE, not DO NOTHING: it waits for gc's lock on the charge; else a link could stand without one
     WITH paid AS (
@@ -950,9 +960,9 @@ DECLARE home repository; source artifact; v_id bigint; fresh boolean; l record; 
 BEGIN
   SELECT * INTO home FROM repository WHERE repository_id = p_repository;
   SELECT a.* INTO source FROM artifact a
-  WHERE a.digest = p_digest AND a.project_id = home.project_id AND a.deleted_at IS NULL
-    AND starts_with(a.repository_name, home.name || '/')
-  ORDER BY a.id LIMIT 1 FOR KEY SHARE;
+  WHERE a.deleted_at IS NULL AND a.id = (
+    SELECT min(b.id) FROM (SELECT * FROM artifact WHERE digest = p_digest AND deleted_at IS NULL OFFSET 0) AS b
+    WHERE b.project_id = home.project_id AND starts_with(b.repository_name, home.name || '/')) FOR KEY SHARE;
   IF NOT FOUND THEN RETURN NULL; END IF;
   FOR l IN SELECT s.blob_id, f.blob_digest, b.size FROM artifact_blob_ref f
            JOIN repository_blob s ON s.id = f.link_id JOIN artifact_blob b ON b.id = s.blob_id
@@ -969,13 +979,13 @@ BEGIN
   IF fresh THEN
     INSERT INTO artifact_blob_ref (artifact_id, repository_id, digest, blob_digest, link_id)
     SELECT v_id, p_repository, p_digest, f.blob_digest, o.id FROM artifact_blob_ref f
-    LEFT JOIN artifact_blob b ON b.digest = f.blob_digest
-    LEFT JOIN repository_blob o ON o.repository_id = p_repository AND o.blob_id = b.id
+    LEFT JOIN LATERAL (SELECT id FROM artifact_blob WHERE digest = f.blob_digest OFFSET 0) AS b ON true
+    LEFT JOIN LATERAL (SELECT id FROM repository_blob WHERE repository_id = p_repository AND blob_id = b.id OFFSET 0) AS o ON true
     WHERE f.artifact_id = source.id;
-    FOR l IN SELECT c.digest FROM artifact_reference f JOIN artifact c ON c.id = f.child_id
-             WHERE f.artifact_id = source.id AND c.deleted_at IS NULL ORDER BY c.digest LOOP
-      v_child := adopt_child(p_repository, l.digest, p_username, p_lease);
-      IF v_child IS NOT NULL THEN INSERT INTO artifact_reference (artifact_id, child_id) VALUES (v_id, v_child); END IF;
+    FOR l IN SELECT child_digest FROM artifact_reference WHERE artifact_id = source.id ORDER BY child_digest LOOP
+      v_child := adopt_child(p_repository, l.child_digest, p_username, p_lease);
+      INSERT INTO artifact_reference (artifact_id, repository_id, child_digest, child_id)
+      VALUES (v_id, p_repository, l.child_digest, v_child);
     END LOOP;
     INSERT INTO gc_review (kind, target, review_after) VALUES ('artifact', v_id, clock_timestamp() + p_lease);
   END IF;
@@ -983,129 +993,154 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION adopt_child IS 'A child of an index that lives in a repository below it: a row with the same bytes here, charged there';
 
-CREATE FUNCTION manifest_put(
-  p_repository bigint, p_digest text, p_manifest bytea, p_manifest_media_type text, p_artifact_type text, p_media_type text, p_type text,
-  p_annotations jsonb, p_subject text, p_accessory text, p_accessory_of text, p_blobs text[], p_sizes bigint[], p_required boolean[],
-  p_children text[], p_child_sizes bigint[], p_tags text[], p_if_match text, p_if_none_match boolean,
-  p_username text, p_address text, p_request text, p_lease interval, OUT artifact_id bigint, OUT fresh boolean, OUT absent int)
-LANGUAGE plpgsql AS $$
+CREATE TYPE push AS (n int, repository_id bigint, digest text COLLATE "C", manifest_media_type text, artifact_type text, media_type text,
+  type text, size bigint, annotations jsonb, subject text, accessory text, accessory_of text, tags text[], if_match text,
+  if_none_match boolean, username text, address text, request text);
+CREATE TYPE push_part AS (n int, digest text COLLATE "C", size bigint, required boolean);
+COMMENT ON TYPE push IS 'A manifest to be put, the n-th of its transaction, counted from 1; size is that of its bytes and its blobs';
+COMMENT ON TYPE push_part IS 'A blob or a child that the n-th manifest names';
+
+CREATE FUNCTION manifests_put(p_pushes jsonb, p_manifests bytea[], p_blobs jsonb, p_children jsonb, p_lease interval)
+RETURNS TABLE (artifact_id bigint, absent bigint) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
-  home repository; v_sparse boolean; links bigint[]; held text[]; kids bigint[] := '{}'; v_kid bigint; missing text[]; wrong jsonb;
-  n bigint := octet_length(p_manifest); total bigint; v_tag text; t record; v_until timestamptz := clock_timestamp() + p_lease; v_subject bigint;
+  v_until timestamptz := clock_timestamp() + p_lease; pushes push[]; repositories bigint[]; projects bigint[]; names text[]; sparse boolean[];
+  digests text[]; users text[]; ids bigint[]; fresh boolean[]; l_n int[]; l_digest text[]; l_link bigint[]; k_n int[] := '{}'; k_digest text[] := '{}';
+  k_id bigint[] := '{}'; v_kid bigint; lacking int[]; missing text[]; wrong jsonb;
+  m_id bigint[]; m_name text[]; t record; g record;
 BEGIN
-  SELECT * INTO home FROM repository WHERE repository_id = p_repository;
-  SELECT sparse INTO v_sparse FROM project WHERE project_id = home.project_id AND NOT deleted;
-  IF NOT FOUND THEN PERFORM refuse('RG404', 'NAME_UNKNOWN'); END IF;
+  SELECT array_agg(q ORDER BY q.n), array_agg(q.repository_id ORDER BY q.n), array_agg(q.digest ORDER BY q.n),
+    array_agg(q.username ORDER BY q.n), array_agg(h.project_id ORDER BY q.n), array_agg(h.name ORDER BY q.n), array_agg(h.sparse ORDER BY q.n)
+  INTO pushes, repositories, digests, users, projects, names, sparse
+  FROM jsonb_populate_recordset(NULL::push, p_pushes) AS q CROSS JOIN LATERAL (
+    SELECT r.project_id, r.name, p.sparse FROM repository r JOIN project p ON p.project_id = r.project_id AND NOT p.deleted
+    WHERE r.repository_id = q.repository_id OFFSET 0) AS h;
+  IF cardinality(pushes) IS DISTINCT FROM cardinality(p_manifests) THEN PERFORM refuse('RG404', 'NAME_UNKNOWN'); END IF;
   -- 1. links, in digest order
-  IF cardinality(p_blobs) > 0 THEN
-    SELECT array_agg(id), array_agg(digest), jsonb_agg(digest) FILTER (WHERE size <> asked) INTO links, held, wrong FROM (
-      SELECT l.id, b.digest, b.size, q.size AS asked
-      FROM unnest(p_blobs, p_sizes) AS q(digest, size)
-      JOIN artifact_blob b ON b.digest = q.digest AND b.state = 'live'
-      JOIN repository_blob l ON l.repository_id = p_repository AND l.blob_id = b.id AND NOT l.hidden
-      ORDER BY b.digest FOR KEY SHARE OF l) AS locked;
-    SELECT array_agg(q.digest) INTO missing FROM unnest(p_blobs, p_required) AS q(digest, required)
-    WHERE q.required AND (held IS NULL OR q.digest <> ALL (held));
-    IF missing IS NOT NULL AND NOT v_sparse THEN PERFORM refuse('RG404', 'MANIFEST_BLOB_UNKNOWN', to_jsonb(missing)); END IF;
-    IF wrong IS NOT NULL THEN PERFORM refuse('RG400', 'SIZE_INVALID', wrong); END IF;
-  END IF;
-  SELECT coalesce(sum(size), 0) + n INTO total FROM unnest(p_sizes) AS q(size);
-  -- 2. children, in digest order; one that lives in a repository below this one gets a row here
-  IF cardinality(p_children) > 0 THEN
-    FOR t IN SELECT q.digest, q.size FROM unnest(p_children, p_child_sizes) AS q(digest, size) ORDER BY q.digest LOOP
-      SELECT a.id INTO v_kid FROM artifact a
-      WHERE a.repository_id = p_repository AND a.digest = t.digest AND a.deleted_at IS NULL FOR KEY SHARE;
-      IF NOT FOUND THEN v_kid := adopt_child(p_repository, t.digest, p_username, p_lease); END IF;
-      IF v_kid IS NOT NULL THEN
-        kids := kids || v_kid;
-        PERFORM 1 FROM artifact a WHERE a.id = v_kid AND octet_length(a.manifest) <> t.size;
-        IF FOUND THEN PERFORM refuse('RG400', 'SIZE_INVALID', to_jsonb(ARRAY[t.digest])); END IF;
-      ELSE
-        missing := missing || t.digest;
-      END IF;
-    END LOOP;
-    IF missing IS NOT NULL AND NOT v_sparse THEN PERFORM refuse('RG404', 'MANIFEST_BLOB_UNKNOWN', to_jsonb(missing)); END IF;
-    SELECT total + coalesce(sum(a.size), 0) INTO total FROM artifact a WHERE a.id = ANY (kids);
-  END IF;
-  absent := coalesce(cardinality(missing), 0);
-  -- 3. the artifact: made, brought back, or there already
-  INSERT INTO artifact AS x (type, media_type, manifest_media_type, artifact_type, project_id, repository_id, repository_name, digest,
-    size, manifest, subject_digest, pushed_by, annotations, keep_until)
-  VALUES (p_type, p_media_type, p_manifest_media_type, p_artifact_type, home.project_id, p_repository, home.name, p_digest,
-    total, p_manifest, p_subject, p_username, p_annotations, v_until)
-  ON CONFLICT (repository_id, digest) DO UPDATE SET deleted_at = NULL, keep_until = greatest(x.keep_until, excluded.keep_until)
-  RETURNING x.id, x.xmax = 0 INTO artifact_id, fresh;
-  IF fresh THEN
-    IF cardinality(p_blobs) > 0 THEN
-      INSERT INTO artifact_blob_ref (artifact_id, repository_id, digest, blob_digest, link_id)
-      SELECT artifact_id, p_repository, p_digest, q.digest, h.link
-      FROM unnest(p_blobs) AS q(digest) LEFT JOIN unnest(held, links) AS h(digest, link) ON h.digest = q.digest;
+  SELECT array_agg(q.n), array_agg(q.digest), array_agg(l.id), array_agg(q.n) FILTER (WHERE l.id IS NULL AND q.required),
+    array_agg(q.digest) FILTER (WHERE l.id IS NULL AND q.required AND NOT sparse[q.n]),
+    jsonb_agg(q.digest) FILTER (WHERE l.id IS NOT NULL AND b.size <> q.size)
+  INTO l_n, l_digest, l_link, lacking, missing, wrong
+  FROM (SELECT * FROM jsonb_populate_recordset(NULL::push_part, p_blobs) ORDER BY digest OFFSET 0) AS q
+  LEFT JOIN LATERAL (SELECT id, size FROM artifact_blob WHERE digest = q.digest AND state = 'live' OFFSET 0) AS b ON true
+  LEFT JOIN LATERAL (SELECT id FROM repository_blob
+    WHERE repository_id = repositories[q.n] AND blob_id = b.id AND NOT hidden OFFSET 0 FOR KEY SHARE) AS l ON true;
+  IF missing IS NOT NULL THEN PERFORM refuse('RG404', 'MANIFEST_BLOB_UNKNOWN', to_jsonb(missing)); END IF;
+  IF wrong IS NOT NULL THEN PERFORM refuse('RG400', 'SIZE_INVALID', wrong); END IF;
+  -- 2. children, in digest order; one that lives in a repository below gets a row here
+  FOR t IN SELECT * FROM jsonb_populate_recordset(NULL::push_part, p_children) ORDER BY digest, repositories[n] LOOP
+    SELECT a.id INTO v_kid FROM artifact a
+    WHERE a.repository_id = repositories[t.n] AND a.digest = t.digest AND a.deleted_at IS NULL FOR KEY SHARE;
+    IF NOT FOUND THEN v_kid := adopt_child(repositories[t.n], t.digest, users[t.n], p_lease); END IF;
+    k_n := k_n || t.n; k_digest := k_digest || t.digest; k_id := k_id || v_kid;
+    IF v_kid IS NULL THEN
+      lacking := lacking || t.n;
+      IF NOT sparse[t.n] THEN missing := missing || t.digest; END IF;
+    ELSE
+      PERFORM 1 FROM artifact a WHERE a.id = v_kid AND octet_length(a.manifest) <> t.size;
+      IF FOUND THEN PERFORM refuse('RG400', 'SIZE_INVALID', to_jsonb(ARRAY[t.digest])); END IF;
     END IF;
-    IF v_sparse THEN
-      -- Indexes (what has no config has no blobs) that were pushed before their child hold it from now on. The bytes are
-      -- searched, not parsed: jsonb refuses numbers and strings that are good JSON.
-      INSERT INTO artifact_reference (artifact_id, child_id)
-      SELECT a.id, manifest_put.artifact_id FROM artifact a
-      WHERE a.repository_id = p_repository AND a.id <> manifest_put.artifact_id AND a.deleted_at IS NULL
-        AND NOT EXISTS (SELECT FROM artifact_blob_ref f WHERE f.artifact_id = a.id)
-        AND a.subject_digest IS DISTINCT FROM p_digest AND position(convert_to(p_digest, 'UTF8') IN a.manifest) > 0
-      ON CONFLICT DO NOTHING;
-    END IF;
-    UPDATE artifact_accessory SET subject_artifact_id = manifest_put.artifact_id
-    WHERE repository_id = p_repository AND subject_artifact_digest = p_digest AND subject_artifact_id IS NULL;
+  END LOOP;
+  IF missing IS NOT NULL THEN PERFORM refuse('RG404', 'MANIFEST_BLOB_UNKNOWN', to_jsonb(missing)); END IF;
+  -- 3. artifacts: made, brought back, or there already
+  WITH made AS (
+    INSERT INTO artifact AS x (type, media_type, manifest_media_type, artifact_type, project_id, repository_id, repository_name, digest,
+      size, manifest, subject_digest, pushed_by, annotations, keep_until)
+    SELECT q.type, q.media_type, q.manifest_media_type, q.artifact_type, projects[q.n], q.repository_id, names[q.n], q.digest,
+      q.size + coalesce((SELECT sum(a.size) FROM unnest(k_n, k_id) AS k(n, id) JOIN artifact a ON a.id = k.id WHERE k.n = q.n), 0),
+      p_manifests[q.n], q.subject, q.username, q.annotations, v_until
+    FROM unnest(pushes) AS q ORDER BY q.repository_id, q.digest
+    ON CONFLICT (repository_id, digest) DO UPDATE SET deleted_at = NULL, keep_until = greatest(x.keep_until, excluded.keep_until)
+    RETURNING x.id, x.repository_id, x.digest, x.xmax = 0 AS fresh)
+  SELECT array_agg(m.id ORDER BY q.n), array_agg(m.fresh ORDER BY q.n) INTO ids, fresh
+  FROM made m JOIN unnest(repositories, digests) WITH ORDINALITY AS q(repository, digest, n)
+    ON q.repository = m.repository_id AND q.digest = m.digest;
+  INSERT INTO artifact_blob_ref (artifact_id, repository_id, digest, blob_digest, link_id)
+  SELECT ids[l.n], repositories[l.n], digests[l.n], l.digest, l.link FROM unnest(l_n, l_digest, l_link) AS l(n, digest, link) WHERE fresh[l.n];
+  IF cardinality(k_n) > 0 THEN  -- also when the index was there: a sparse project's child may have come since
+    INSERT INTO artifact_reference AS f (artifact_id, repository_id, child_digest, child_id)
+    SELECT ids[k.n], repositories[k.n], k.digest, k.id FROM unnest(k_n, k_digest, k_id) AS k(n, digest, id)
+    ON CONFLICT (artifact_id, child_digest) DO UPDATE SET child_id = excluded.child_id WHERE f.child_id IS NULL;
   END IF;
-  IF cardinality(kids) > 0 THEN  -- also when the index was there: a sparse project's child may have come since
-    INSERT INTO artifact_reference (artifact_id, child_id) SELECT DISTINCT artifact_id, k FROM unnest(kids) AS u(k)
-    ON CONFLICT DO NOTHING;
-  END IF;
-  IF p_accessory IS NOT NULL THEN
-    SELECT a.id INTO v_subject FROM artifact a
-    WHERE a.repository_id = p_repository AND a.digest = p_accessory_of AND a.deleted_at IS NULL FOR KEY SHARE;
+  FOR t IN SELECT w.*, q.id FROM unnest(repositories, digests, ids, fresh) AS q(repository, digest, id, fresh)
+           CROSS JOIN LATERAL (
+             (SELECT artifact_id, child_digest, NULL::bigint AS accessory FROM artifact_reference
+              WHERE repository_id = q.repository AND child_digest = q.digest AND child_id IS NULL OFFSET 0)
+             UNION ALL
+             (SELECT NULL, NULL, id FROM artifact_accessory
+              WHERE repository_id = q.repository AND subject_artifact_digest = q.digest AND subject_artifact_id IS NULL OFFSET 0)) AS w
+           WHERE q.fresh LOOP
+    UPDATE artifact_reference SET child_id = t.id WHERE artifact_id = t.artifact_id AND child_digest = t.child_digest;
+    UPDATE artifact_accessory SET subject_artifact_id = t.id WHERE id = t.accessory;
+  END LOOP;
+  FOR t IN SELECT * FROM unnest(pushes) AS q WHERE q.accessory IS NOT NULL ORDER BY q.n LOOP
+    SELECT a.id INTO v_kid FROM artifact a
+    WHERE a.repository_id = t.repository_id AND a.digest = t.accessory_of AND a.deleted_at IS NULL FOR KEY SHARE;
     INSERT INTO artifact_accessory (artifact_id, repository_id, subject_artifact_id, digest, subject_artifact_digest, type, size)
-    VALUES (artifact_id, p_repository, v_subject, p_digest, p_accessory_of, p_accessory, total) ON CONFLICT (artifact_id) DO NOTHING;
-  END IF;
-  -- 4. tags, by name, each under its row's lock
-  FOR v_tag IN SELECT DISTINCT u.name COLLATE "C" FROM unnest(p_tags) AS u(name) ORDER BY 1 LOOP
+    SELECT ids[t.n], t.repository_id, v_kid, t.digest, t.accessory_of, t.accessory, a.size FROM artifact a WHERE a.id = ids[t.n]
+    ON CONFLICT (artifact_id) DO NOTHING;
+  END LOOP;
+  -- 4. tags: those that are new, then those that are there, each by name and under its row's lock
+  WITH made AS (
+    INSERT INTO tag AS m (repository_id, artifact_id, name, push_time)
+    SELECT q.repository_id, ids[q.n], u.name, clock_timestamp() FROM unnest(pushes) AS q CROSS JOIN unnest(q.tags) AS u(name)
+    WHERE q.if_match IS NULL ORDER BY q.repository_id, u.name COLLATE "C"
+    ON CONFLICT (repository_id, name) DO NOTHING RETURNING m.repository_id, m.artifact_id, m.name),
+  noted AS (
+    INSERT INTO tag_history (repository_id, name, to_digest, username)
+    SELECT m.repository_id, m.name, digests[p.n], users[p.n] FROM made m CROSS JOIN LATERAL array_position(ids, m.artifact_id) AS p(n))
+  SELECT array_agg(m.artifact_id), array_agg(m.name) INTO m_id, m_name FROM made m;
+  FOR t IN SELECT p.n, x.name, q.if_match, q.if_none_match FROM (
+             SELECT ids[q.n] AS id, u.name COLLATE "C" AS name FROM unnest(pushes) AS q CROSS JOIN unnest(q.tags) AS u(name)
+             EXCEPT SELECT u.id, u.name FROM unnest(m_id, m_name) AS u(id, name)) AS x
+           CROSS JOIN LATERAL array_position(ids, x.id) AS p(n) JOIN unnest(pushes) AS q ON q.n = p.n
+           ORDER BY repositories[p.n], x.name LOOP
     LOOP
-      SELECT g.id, g.artifact_id AS target, a.digest INTO t FROM tag g JOIN artifact a ON a.id = g.artifact_id
-      WHERE g.repository_id = p_repository AND g.name = v_tag FOR UPDATE OF g;
+      SELECT o.id, o.artifact_id AS target, a.digest INTO g FROM tag o JOIN artifact a ON a.id = o.artifact_id
+      WHERE o.repository_id = repositories[t.n] AND o.name = t.name FOR UPDATE OF o;
       IF FOUND THEN
-        IF p_if_none_match OR p_if_match NOT IN ('*', t.digest) THEN
-          PERFORM refuse('RG412', 'PRECONDITION', jsonb_build_object('tag', v_tag, 'digest', t.digest));
+        IF t.if_none_match OR t.if_match NOT IN ('*', g.digest) THEN
+          PERFORM refuse('RG412', 'PRECONDITION', jsonb_build_object('tag', t.name, 'digest', g.digest));
         END IF;
-        UPDATE tag SET artifact_id = manifest_put.artifact_id, push_time = clock_timestamp() WHERE id = t.id;
-        IF t.target <> artifact_id THEN
+        UPDATE tag SET artifact_id = ids[t.n], push_time = clock_timestamp() WHERE id = g.id;
+        IF g.target <> ids[t.n] THEN
           INSERT INTO tag_history (repository_id, name, from_digest, to_digest, username)
-          VALUES (p_repository, v_tag, t.digest, p_digest, p_username);
-          INSERT INTO gc_review (kind, target, review_after) VALUES ('artifact', t.target, v_until);
+          VALUES (repositories[t.n], t.name, g.digest, digests[t.n], users[t.n]);
+          INSERT INTO gc_review (kind, target, review_after) VALUES ('artifact', g.target, v_until);
         END IF;
         EXIT;
       END IF;
-      IF p_if_match IS NOT NULL THEN
-        PERFORM refuse('RG412', 'PRECONDITION', jsonb_build_object('tag', v_tag, 'digest', NULL));
+      IF t.if_match IS NOT NULL THEN
+        PERFORM refuse('RG412', 'PRECONDITION', jsonb_build_object('tag', t.name, 'digest', NULL));
       END IF;
-      INSERT INTO tag (repository_id, artifact_id, name, push_time) VALUES (p_repository, artifact_id, v_tag, clock_timestamp())
+      INSERT INTO tag (repository_id, artifact_id, name, push_time) VALUES (repositories[t.n], ids[t.n], t.name, clock_timestamp())
       ON CONFLICT (repository_id, name) DO NOTHING;
       IF FOUND THEN
-        INSERT INTO tag_history (repository_id, name, to_digest, username) VALUES (p_repository, v_tag, p_digest, p_username);
+        INSERT INTO tag_history (repository_id, name, to_digest, username) VALUES (repositories[t.n], t.name, digests[t.n], users[t.n]);
         EXIT;
       END IF;  -- else another push made it just now: look again
     END LOOP;
   END LOOP;
-  IF fresh AND cardinality(p_tags) = 0 THEN
-    INSERT INTO gc_review (kind, target, review_after) VALUES ('artifact', artifact_id, v_until);
-  END IF;
+  INSERT INTO gc_review (kind, target, review_after)
+  SELECT 'artifact', ids[q.n], v_until FROM unnest(pushes) AS q WHERE fresh[q.n] AND cardinality(q.tags) = 0;
   -- 5. what follows from it, who did it, and last what it costs
   INSERT INTO event (kind, project_id, repository_id, artifact_id, username, payload)
-  VALUES ('artifact.pushed', home.project_id, p_repository, artifact_id, p_username,
-    jsonb_build_object('digest', p_digest, 'tags', p_tags, 'fresh', fresh));
+  SELECT 'artifact.pushed', projects[q.n], q.repository_id, ids[q.n], q.username,
+    jsonb_build_object('digest', q.digest, 'tags', q.tags, 'fresh', fresh[q.n]) FROM unnest(pushes) AS q ORDER BY q.n;
   INSERT INTO access_log (username, project_id, repo_name, repo_tag, operation, resource, address, request_id)
-  VALUES (p_username, home.project_id, home.name, coalesce(p_tags[1], ''), 'push', p_digest, p_address, p_request);
-  UPDATE repository SET update_time = clock_timestamp() WHERE repository_id = p_repository;
-  IF fresh THEN PERFORM charge_project(home.project_id, n, 1); END IF;
+  SELECT q.username, projects[q.n], names[q.n], coalesce(q.tags[1], ''), 'push', q.digest, q.address, q.request
+  FROM unnest(pushes) AS q ORDER BY q.n;
+  FOR t IN SELECT DISTINCT u.id FROM unnest(repositories) AS u(id) ORDER BY 1 LOOP
+    UPDATE repository SET update_time = clock_timestamp() WHERE repository_id = t.id;
+  END LOOP;
+  FOR t IN SELECT projects[q.n] AS project, sum(octet_length(p_manifests[q.n])) AS bytes, count(*)::int AS artifacts
+           FROM generate_subscripts(ids, 1) AS q(n) WHERE fresh[q.n] GROUP BY 1 ORDER BY 1 LOOP
+    PERFORM charge_project(t.project, t.bytes, t.artifacts);
+  END LOOP;
+  RETURN QUERY SELECT u.id, (SELECT count(*) FROM unnest(lacking) AS l(n) WHERE l.n = u.n)
+               FROM unnest(ids) WITH ORDINALITY AS u(id, n) ORDER BY u.n;
 END $$;
-COMMENT ON FUNCTION manifest_put IS 'A push of a manifest: references, tags, accessory, history, event, audit and charge, in the lock order of reliability 3.2.3';
+COMMENT ON FUNCTION manifests_put IS 'Pushes of manifests that share no artifact and no tag: references, tags, accessories, history, events, audit and charge, in the lock order of reliability 3.2.3';
 
 CREATE FUNCTION artifact_delete(p_repository bigint, p_digest text, p_undo interval, p_username text, p_address text, p_request text)
 RETURNS void LANGUAGE plpgsql AS $$
@@ -1236,20 +1271,22 @@ LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE answers text[]; offsets bigint[]; digests text[];
 BEGIN
-  SELECT array_agg(CASE WHEN u.id IS NULL THEN 'unknown' WHEN u.status = 'done' THEN 'done'
-                        WHEN array_position(p_ids, q.id) < q.n THEN 'busy'
-                        WHEN u.lease IS NOT NULL AND u.leased_at > clock_timestamp() - p_stale THEN 'busy'
-                        WHEN u."offset" <> 0 THEN 'offset' ELSE 'stored' END ORDER BY q.n),
-    array_agg(u."offset" ORDER BY q.n), array_agg(u.digest ORDER BY q.n) INTO answers, offsets, digests
-  FROM unnest(p_ids, p_repositories, p_principals) WITH ORDINALITY AS q(id, repository, principal, n)
-  LEFT JOIN (SELECT * FROM upload WHERE id = ANY (p_ids) ORDER BY id FOR UPDATE) AS u
-    ON u.id = q.id AND u.repository_id = q.repository AND u.principal = q.principal;
+  WITH asked AS MATERIALIZED (
+    SELECT q.*, u."offset", u.digest AS was, CASE WHEN u.id IS NULL THEN 'unknown' WHEN u.status = 'done' THEN 'done'
+        WHEN array_position(p_ids, q.id) < q.n THEN 'busy' WHEN u.lease IS NOT NULL AND u.leased_at > clock_timestamp() - p_stale THEN 'busy'
+        WHEN u."offset" <> 0 THEN 'offset' ELSE 'stored' END AS answer
+    FROM unnest(p_ids, p_repositories, p_principals, p_digests) WITH ORDINALITY AS q(id, repository, principal, digest, n)
+    LEFT JOIN (SELECT * FROM upload WHERE id = ANY (p_ids) ORDER BY id FOR UPDATE) AS u
+      ON u.id = q.id AND u.repository_id = q.repository AND u.principal = q.principal),
+  ended AS (
+    UPDATE upload u SET status = 'done', digest = q.digest, lease = NULL, leased_at = NULL, hash_state = NULL,
+      expires_at = clock_timestamp() + p_keep
+    FROM asked q WHERE u.id = q.id AND q.answer = 'stored')
+  SELECT array_agg(q.answer ORDER BY q.n), array_agg(q."offset" ORDER BY q.n), array_agg(q.was ORDER BY q.n)
+  INTO answers, offsets, digests FROM asked q;
   IF 'stored' = ANY (answers) THEN
     PERFORM blob_inline(array_agg(q.repository), array_agg(q.digest), array_agg(q.content), p_lease)
     FROM unnest(answers, p_repositories, p_digests, p_contents) AS q(answer, repository, digest, content) WHERE q.answer = 'stored';
-    UPDATE upload u SET status = 'done', digest = q.digest, lease = NULL, leased_at = NULL, hash_state = NULL,
-      expires_at = clock_timestamp() + p_keep
-    FROM unnest(answers, p_ids, p_digests) AS q(answer, id, digest) WHERE u.id = q.id AND q.answer = 'stored';
   END IF;
   RETURN QUERY SELECT q.* FROM unnest(answers, offsets, digests) AS q;
 END $$;

@@ -2,7 +2,8 @@
 
 Every answer comes from a query that began after its request arrived, so a tag that moved is seen at once: no
 invalidation, no staleness. When idle it costs nothing: the first request starts its query right away. Writes that wait
-together share a transaction, so one wait for the disk and one lock of what they all touch (see `apart`).
+together share a transaction, so one wait for the disk and one lock of what they all touch (see `apart`): one at once,
+since a second would only wait for the first one's locks.
 """
 
 import asyncio

@@ -131,14 +131,13 @@ class LocalRepository:
         repository_id = await self._made(home)
         attached = accessory_of(manifest, tag_names)
         absent = await artifacts.put(
-            self._database,
+            self._store.pushes,
             repository_id,
             manifest,
             tag_names,
             expected or Precondition(),
             attached,
             self._actor,
-            self._store.limits.lease,
         )
         return manifest, absent
 

@@ -1,18 +1,21 @@
 """Artifacts: the rows that hold manifests, and what refers to them."""
 
 import json
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
+from ..batch import Batch, apart
 from ..oci import media
 from ..oci.digest import Digest
-from ..oci.manifest import Manifest
-from .calls import fetch, fetchrow, fetchval
+from ..oci.manifest import Descriptor, Manifest
+from .calls import fetch, fetchrows, fetchval
 from .database import Database
 
-SELECT_PUT = """SELECT absent FROM manifest_put($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
-  $15, $16, $17, $18, $19, $20, $21, $22, $23)"""
+SELECT_PUT = "SELECT absent FROM manifests_put($1, $2, $3, $4, $5)"
 SELECT_DELETE = "SELECT artifact_delete($1, $2, $3, $4, $5, $6)"
 SELECT_MANIFEST = "SELECT manifest FROM artifact WHERE id = $1 AND deleted_at IS NULL"
 UPDATE_LEASE = """UPDATE artifact SET keep_until = clock_timestamp() + $2
@@ -20,6 +23,9 @@ WHERE id = $1 AND deleted_at IS NULL RETURNING id"""
 SELECT_REFERRERS = """SELECT digest, manifest_media_type, octet_length(manifest) AS size, artifact_type, annotations
 FROM artifact WHERE repository_id = $1 AND subject_digest = $2 AND deleted_at IS NULL AND digest > $3
   AND ($4::text IS NULL OR artifact_type = $4) ORDER BY digest LIMIT $5"""
+
+TOGETHER = 4 << 20
+"""Bytes of manifests of one transaction; a single one may be longer."""
 
 HOT = (SELECT_MANIFEST, UPDATE_LEASE, SELECT_REFERRERS)
 
@@ -51,53 +57,111 @@ class Precondition:
     none: bool = False
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Push:
+    """A manifest to be put. accessory: (type, subject digest)."""
+
+    repository_id: int
+    manifest: Manifest
+    tags: list[str]
+    expected: Precondition
+    accessory: tuple[str, str] | None
+    actor: Actor
+
+
+Pushes = Batch[None, Push, int]
+
+
+def pushes(database: Database, lease: timedelta) -> Pushes:
+    """Pushes that wait together share a transaction, as far as they touch different things."""
+    together = apart(partial(put_many, database, lease=lease))
+
+    async def ask(_: None, waiting: Sequence[Push]) -> list[int | Exception]:
+        answers: list[int | Exception] = []
+        for group in disjoint(waiting):
+            try:
+                answers += await together(group)
+            except Exception as error:  # of this transaction; what others committed is so
+                answers += [error] * len(group)
+        return answers
+
+    return Batch(nullcontext, ask)
+
+
 async def put(
-    database: Database,
+    pushes: Pushes,
     repository_id: int,
     manifest: Manifest,
     tags: list[str],
     expected: Precondition,
     accessory: tuple[str, str] | None,
     actor: Actor,
-    lease: timedelta,
 ) -> int:
-    """A push, whole: how many blobs and children it names that are not here (a sparse project allows that).
+    """A push, whole, with others that wait: how many blobs and children it names that are not here (a sparse project
+    allows that). NameUnknown, ManifestBlobUnknown, SizeInvalid, PreconditionFailed, QuotaExceeded."""
+    return await pushes.get(Push(repository_id, manifest, list(dict.fromkeys(tags)), expected, accessory, actor))
 
-    accessory: (type, subject digest). NameUnknown, ManifestBlobUnknown, SizeInvalid, PreconditionFailed, QuotaExceeded.
-    """
-    needed = {blob.digest: blob for blob in manifest.blobs}
-    needed |= {blob.digest: blob for blob in manifest.blobs if not blob.foreign}
-    children = {child.digest: child for child in manifest.manifests}
-    artifact_type = manifest.referrer_type
-    row = await fetchrow(
-        database,
-        SELECT_PUT,
-        repository_id,
-        manifest.digest,
-        manifest.raw,
-        manifest.media_type,
-        artifact_type,
-        artifact_type or (media.OCI_INDEX if manifest.is_index else media.OCI_MANIFEST),
-        manifest.type_word,
-        json.dumps(manifest.annotations),
-        manifest.subject.digest if manifest.subject else None,
-        accessory[0] if accessory else None,
-        accessory[1] if accessory else None,
-        list(needed),
-        [blob.size for blob in needed.values()],
-        [not blob.foreign for blob in needed.values()],
-        list(children),
-        [child.size for child in children.values()],
-        tags,
-        expected.match,
-        expected.none,
-        actor.username,
-        actor.address,
-        actor.request_id,
-        lease,
-    )
-    assert row is not None
-    return int(row["absent"])
+
+async def put_many(database: Database, pushes: Sequence[Push], lease: timedelta) -> list[int]:
+    """Pushes in one transaction, as `put`; no two of them may share an artifact or a tag (see `disjoint`)."""
+    return [row["absent"] for row in await fetchrows(database, SELECT_PUT, *arguments(pushes), lease)]
+
+
+def arguments(pushes: Sequence[Push]) -> tuple[str, list[bytes], str, str]:
+    """Of SELECT_PUT, but for the lease: heads, manifests, blobs, children."""
+    heads, blobs, children = [], [], []
+    for n, push in enumerate(pushes, 1):
+        needed = {blob.digest: blob for blob in push.manifest.blobs}
+        needed |= {blob.digest: blob for blob in push.manifest.blobs if not blob.foreign}
+        blobs += [_part(n, blob, not blob.foreign) for blob in needed.values()]
+        children += [_part(n, child, True) for child in {c.digest: c for c in push.manifest.manifests}.values()]
+        heads.append(_head(n, push, sum(blob.size for blob in needed.values())))
+    return json.dumps(heads), [push.manifest.raw for push in pushes], json.dumps(blobs), json.dumps(children)
+
+
+def disjoint(pushes: Sequence[Push]) -> Iterator[list[Push]]:
+    """Pushes in groups, each for one `put_many`: in their order as far as they touch the same thing."""
+    group: list[Push] = []
+    touched: set[tuple[int, str]] = set()
+    size = 0
+    for push in pushes:
+        touches = {(push.repository_id, name) for name in (push.manifest.digest, *push.tags)}
+        size += len(push.manifest.raw)
+        if group and (touched & touches or size > TOGETHER):
+            yield group
+            group, touched, size = [], set(), len(push.manifest.raw)
+        group.append(push)
+        touched |= touches
+    yield group
+
+
+def _head(n: int, push: Push, blobs: int) -> dict[str, Any]:
+    manifest = push.manifest
+    kind, subject = push.accessory or (None, None)
+    return {
+        "n": n,
+        "repository_id": push.repository_id,
+        "digest": manifest.digest,
+        "manifest_media_type": manifest.media_type,
+        "artifact_type": manifest.referrer_type,
+        "media_type": manifest.referrer_type or (media.OCI_INDEX if manifest.is_index else media.OCI_MANIFEST),
+        "type": manifest.type_word,
+        "size": blobs + len(manifest.raw),
+        "annotations": manifest.annotations,
+        "subject": manifest.subject.digest if manifest.subject else None,
+        "accessory": kind,
+        "accessory_of": subject,
+        "tags": push.tags,
+        "if_match": push.expected.match,
+        "if_none_match": push.expected.none,
+        "username": push.actor.username,
+        "address": push.actor.address,
+        "request": push.actor.request_id,
+    }
+
+
+def _part(n: int, descriptor: Descriptor, required: bool) -> dict[str, Any]:
+    return {"n": n, "digest": descriptor.digest, "size": descriptor.size, "required": required}
 
 
 async def delete(database: Database, repository_id: int, digest: Digest, undo: timedelta, actor: Actor) -> None:

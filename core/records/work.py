@@ -77,7 +77,7 @@ SELECT id, $3, $4 FROM task WHERE id = $1 AND attempts = $2 AND status = 'runnin
 """
 VANISHED_TASKS = """
 SELECT t.id, t.kind FROM task t
-WHERE t.status IN ('pending', 'running') AND t.update_time < clock_timestamp() - $1::interval
+WHERE t.status IN ('pending', 'running') AND t.update_time < (SELECT clock_timestamp()) - $1::interval
   AND NOT EXISTS (SELECT 1 FROM pgqueuer q WHERE q.dedupe_key = 'task:' || t.id AND q.status IN ('queued', 'picked'))
 ORDER BY t.update_time LIMIT $2
 """
@@ -87,7 +87,7 @@ ON CONFLICT (kind, policy_id) DO NOTHING
 """
 DUE_SCHEDULES = """
 SELECT id, kind, policy_id, cron, payload, clock_timestamp() AS now FROM schedule
-WHERE enabled AND next_run_at <= clock_timestamp() ORDER BY next_run_at LIMIT $1 FOR UPDATE SKIP LOCKED
+WHERE enabled AND next_run_at <= (SELECT clock_timestamp()) ORDER BY next_run_at LIMIT $1 FOR UPDATE SKIP LOCKED
 """
 ADVANCE_SCHEDULE = "UPDATE schedule SET last_run_at = $2, next_run_at = $3 WHERE id = $1"
 DISABLE_SCHEDULE = "UPDATE schedule SET enabled = false WHERE id = $1"

@@ -22,7 +22,8 @@ TAKE = """
 UPDATE gc_delete SET attempts = attempts + 1,
   next_try = clock_timestamp() + least(interval '1 minute' * 2 ^ least(attempts, 10), interval '6 hours')
 WHERE id = ANY(ARRAY(
-  SELECT id FROM gc_delete WHERE next_try <= clock_timestamp() ORDER BY next_try LIMIT $1 FOR UPDATE SKIP LOCKED))
+  SELECT id FROM gc_delete WHERE next_try <= (SELECT clock_timestamp())
+  ORDER BY next_try LIMIT $1 FOR UPDATE SKIP LOCKED))
 RETURNING id, digest, generation, key
 """
 REMOVE = "DELETE FROM gc_delete WHERE id = ANY($1::bigint[])"

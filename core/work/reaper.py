@@ -26,7 +26,7 @@ EXPIRE_UPLOADS = """
 WITH expired AS (
   DELETE FROM upload WHERE id = ANY(ARRAY(
     SELECT id FROM upload
-    WHERE expires_at <= clock_timestamp() AND (lease IS NULL OR leased_at <= clock_timestamp() - $1::interval)
+    WHERE expires_at <= (SELECT clock_timestamp()) AND (lease IS NULL OR leased_at <= clock_timestamp() - $1::interval)
     ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))
   RETURNING staging
 ), queued AS (
@@ -39,7 +39,7 @@ SELECT count(*) FROM expired
 TAKE_STAGINGS = """
 UPDATE upload_staging SET abort_after = clock_timestamp() + interval '5 minutes'
 WHERE id = ANY(ARRAY(
-  SELECT id FROM upload_staging WHERE abort_after <= clock_timestamp() ORDER BY abort_after LIMIT $1
+  SELECT id FROM upload_staging WHERE abort_after <= (SELECT clock_timestamp()) ORDER BY abort_after LIMIT $1
   FOR UPDATE SKIP LOCKED))
 RETURNING state
 """

@@ -13,9 +13,11 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from dataforge_registry.core.oci import media
 from dataforge_registry.core.oci.digest import Digest
 from dataforge_registry.core.oci.errors import BlobReferenced, BlobUnknown, ManifestBlobUnknown, QuotaExceeded
-from dataforge_registry.core.records import blobs
+from dataforge_registry.core.oci.manifest import Descriptor, Manifest
+from dataforge_registry.core.records import artifacts, blobs
 from dataforge_registry.core.records.calls import fetchrow, fetchval
 from dataforge_registry.core.records.database import Database
 
@@ -24,8 +26,6 @@ KEEP = timedelta(hours=1)
 CONTENT = b"values of a curve"
 DIGEST = Digest.of(CONTENT)
 SIZE = len(CONTENT)
-MANIFEST_PUT = """SELECT * FROM manifest_put($1, $2, $3, 'm', NULL, 'c', 'IMAGE', '{}', NULL, NULL, NULL, $4, $5, $6,
-  '{}', '{}', $7, NULL, false, 'me', '', '', $8)"""
 # What gc does to a row (3.2.4), each one transaction of its own.
 SWEEP = """WITH gone AS (UPDATE artifact_blob SET state = 'gone' WHERE digest = $1 RETURNING digest, generation)
 INSERT INTO gc_delete (digest, generation) SELECT digest, generation FROM gone"""
@@ -88,16 +88,21 @@ class Rows:
 
     async def manifest(self, raw: bytes, *, required: bool = True, repository: int | None = None) -> int:
         """Push a manifest that names the blob; its artifact's id."""
-        digest, target = Digest.of(raw), repository or self.first
-        row = await fetchrow(
-            self.database, MANIFEST_PUT, target, digest, raw, [DIGEST], [SIZE], [required], ["latest"], LEASE
-        )
-        assert row is not None
-        return int(row["artifact_id"])
+        pushed = push(repository or self.first, raw, required)
+        await artifacts.put_many(self.database, [pushed], LEASE)
+        which = "SELECT id FROM artifact WHERE repository_id = $1 AND digest = $2"
+        return int(await fetchval(self.database, which, pushed.repository_id, pushed.manifest.digest))
 
     async def other(self) -> "asyncpg.Connection[asyncpg.Record]":
         """One more process."""
         return await asyncpg.connect(self.url)
+
+
+def push(repository: int, raw: bytes, required: bool = True) -> artifacts.Push:
+    """Bytes as a manifest that names the blob."""
+    layer = Descriptor("l", DIGEST, SIZE, foreign=not required)
+    manifest = Manifest(raw, media.OCI_MANIFEST, Digest.of(raw), None, (layer,), (), None, None, {})
+    return artifacts.Push(repository, manifest, ["latest"], artifacts.Precondition(), None, artifacts.Actor("me"))
 
 
 async def waiting(rows: Rows, task: "asyncio.Task[Any]") -> None:
@@ -421,9 +426,7 @@ async def test_a_delete_sees_the_manifest_it_waited_for(rows: Rows) -> None:
     raw = b"{1}"
     try:
         async with pusher.transaction():
-            await pusher.fetchrow(
-                MANIFEST_PUT, rows.first, Digest.of(raw), raw, [DIGEST], [SIZE], [True], ["latest"], LEASE
-            )
+            await pusher.fetch(artifacts.SELECT_PUT, *artifacts.arguments([push(rows.first, raw)]), LEASE)
             hide = asyncio.create_task(blobs.hide(rows.database, rows.first, DIGEST, "me", "", ""))
             await waiting(rows, hide)
         with pytest.raises(BlobReferenced):
