@@ -52,10 +52,10 @@ def main() -> int:
         Path(folder).chmod(0o755)  # the private PostgreSQL runs as another user when this one is root
         table = run(kinds, QUICK if options.quick else FULL, 1 if options.quick else ROUNDS, Path(folder))
         memory = [peak(kind, Path(folder)) for kind in kinds if kind.ours] if options.memory else []
-    text = markdown(table, memory, kinds)
-    print(text)
-    if not options.quick and not options.only:
-        (HERE / "RESULTS.md").write_text(text)
+        text = markdown(table, memory, kinds)  # before the folder goes, which takes minutes: a peer's tags are folders
+        print(text, flush=True)
+        if not options.quick and not options.only:
+            (HERE / "RESULTS.md").write_text(text)
     return 1 if table.failures else 0
 
 
