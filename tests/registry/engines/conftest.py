@@ -125,6 +125,17 @@ class Running:
             await hang_up(writer)
 
 
+async def ask_and_not_read(server: Running, raw: bytes) -> None:
+    """Send a request, read nothing, and return once the server's application found its client gone."""
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(sock, ("127.0.0.1", server.port))
+        await loop.sock_sendall(sock, raw)
+        await server.app.until("client gone")
+
+
 async def hang_up(writer: asyncio.StreamWriter) -> None:
     writer.close()
     with suppress(ConnectionError):

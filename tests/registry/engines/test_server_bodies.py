@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import PIECE, Start, hang_up
+from .conftest import PIECE, Start, ask_and_not_read, hang_up
 
 
 def put(path: str, length: int, *headers: str) -> bytes:
@@ -164,13 +164,7 @@ async def test_an_idle_connection_is_closed_after_keep_alive(start: Start) -> No
 @pytest.mark.asyncio
 async def test_a_reader_that_does_not_read_is_cut(start: Start) -> None:
     async with start("hypercorn", stall=0.3) as server:
-        with socket.socket() as sock:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            sock.setblocking(False)
-            loop = asyncio.get_running_loop()
-            await loop.sock_connect(sock, ("127.0.0.1", server.port))
-            await loop.sock_sendall(sock, b"GET /blob?1000000000 HTTP/1.1\r\nHost: a\r\n\r\n")
-            await server.app.until("client gone")
+        await ask_and_not_read(server, b"GET /blob?1000000000 HTTP/1.1\r\nHost: a\r\n\r\n")
 
 
 @pytest.mark.asyncio

@@ -2,12 +2,11 @@
 
 import asyncio
 import os
-import socket
 from pathlib import Path
 
 import pytest
 
-from .conftest import Start, hang_up
+from .conftest import Start, ask_and_not_read, hang_up
 
 SIZE = 20_000_001
 CONTENT = os.urandom(SIZE)
@@ -69,13 +68,7 @@ async def test_a_slow_reader_that_reads_gets_the_file(start: Start, big: Path) -
 @pytest.mark.asyncio
 async def test_a_reader_that_does_not_read_is_cut(start: Start, big: Path) -> None:
     async with start("hypercorn", stall=0.3) as server:
-        with socket.socket() as sock:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            sock.setblocking(False)
-            loop = asyncio.get_running_loop()
-            await loop.sock_connect(sock, ("127.0.0.1", server.port))
-            await loop.sock_sendall(sock, get(big, SIZE))
-            await server.app.until("client gone")
+        await ask_and_not_read(server, get(big, SIZE))
 
 
 @pytest.mark.asyncio
