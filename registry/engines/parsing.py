@@ -15,6 +15,7 @@ from .grammar import HOST, METHOD
 
 _LINE = re.compile(rb"([!#-Z^-z|~]+) ([!-~]+) HTTP/([0-9]\.[0-9])\r\n")
 _END = b"\r\n\r\n"
+_EMPTY_LINES = re.compile(rb"(?:\r\n)*")
 
 
 class Refused(Exception):
@@ -83,8 +84,8 @@ class Parser:
 
     def head(self, data: bytes) -> tuple[Head | None, bytes]:
         """The head, None while it is incomplete, and what of data lies behind it. Refused."""
-        while not self._raw and data.startswith(b"\r\n"):  # RFC 9112 section 2.2: empty lines before a request
-            data = data[2:]
+        if not self._raw and (empty := _EMPTY_LINES.match(data)):  # RFC 9112 section 2.2: before a request
+            data = data[empty.end() :]
         at = len(self._raw)
         raw = self._raw + data
         end = raw.find(_END, max(at - 3, 0))

@@ -198,6 +198,12 @@ def test_heads(raw: bytes, status: int | None) -> None:
     assert parse([raw])[1] == status
 
 
+def test_empty_lines_before_a_request_are_taken_off_at_once() -> None:
+    """Line by line, each piece of a socket's read cost seconds: it was copied for each of its lines."""
+    request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    assert parse([b"\r\n" * (1 << 17)] * 8 + [request]) == parse([request])
+
+
 def test_trailers_are_no_headers() -> None:
     head = b"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
     told, status = parse([head, b"1\r\nx\r\n0\r\nAuthorization: Basic eDp5\r\n\r\n"])
