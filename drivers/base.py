@@ -174,9 +174,9 @@ class Driver(Protocol):
         """A presigned address of key, or None where the driver has none."""
         ...
 
-    async def path(self, key: str) -> str | None:
-        """The absolute path of the file that holds key, for engines that send files themselves, or None where the
-        driver has no files. NotFound as open."""
+    async def path(self, key: str, size: int | None = None) -> str | None:
+        """The absolute path of the file that holds key, for engines that send files themselves; None where the driver
+        has no files, or where this one has not `size` bytes. NotFound as open."""
         ...
 
     async def check(self) -> None:

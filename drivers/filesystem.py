@@ -124,10 +124,10 @@ class FilesystemDriver:
         check_key(key)
         return None
 
-    async def path(self, key: str) -> str | None:
+    async def path(self, key: str, size: int | None = None) -> str | None:
         """See Driver.path."""
-        await self.stat(key)
-        return self._tree.path(key)
+        found = await self.stat(key)
+        return self._tree.path(key) if size in (None, found.size) else None
 
     async def check(self) -> None:
         """See Driver.check: writes a probe, links it as commit does, and removes both."""

@@ -103,7 +103,7 @@ class MemoryDriver:
         check_key(key)
         return None
 
-    async def path(self, key: str) -> str | None:
+    async def path(self, key: str, size: int | None = None) -> str | None:
         """None: memory has no files."""
         check_key(key)
         return None

@@ -87,9 +87,9 @@ class Prefix:
         """See Driver.url."""
         return await self._driver.url(self._key(key), seconds)
 
-    async def path(self, key: str) -> str | None:
+    async def path(self, key: str, size: int | None = None) -> str | None:
         """See Driver.path."""
-        return await self._driver.path(self._key(key))
+        return await self._driver.path(self._key(key), size)
 
     async def check(self) -> None:
         """See Driver.check."""
@@ -193,9 +193,9 @@ class Faulty:
         """See Driver.url."""
         return await self._call("url", lambda: self._driver.url(key, seconds))
 
-    async def path(self, key: str) -> str | None:
+    async def path(self, key: str, size: int | None = None) -> str | None:
         """See Driver.path."""
-        return await self._call("path", lambda: self._driver.path(key))
+        return await self._call("path", lambda: self._driver.path(key, size))
 
     async def check(self) -> None:
         """See Driver.check."""

@@ -52,6 +52,7 @@ class Connection:
         try:
             sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
             client, server = (parse_socket_addr(sock.family, name()) for name in (sock.getpeername, sock.getsockname))
+            secure = self._transport.get_extra_info("ssl_object") is not None
             tasks = AppTasks(self._loop)
             async with tasks:
                 self._protocol = Http1(
@@ -61,13 +62,14 @@ class Connection:
                     self._context,
                     tasks,
                     ConnectionState({}),
-                    self._transport.get_extra_info("ssl_object") is not None,
+                    secure,
                     client,
                     server,
                     self.send,
                     self.send_file,
                 )
                 tasks.first_read = self._protocol.proceed
+                tasks.send_file = None if secure else self._protocol.send_file
                 self._set_deadline(self._http.header_timeout)
                 await self._read()
         except* (OSError, SSLError):

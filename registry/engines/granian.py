@@ -19,7 +19,7 @@ from granian.server.embed import Server
 
 from ..config import Http
 from ..middleware import answer
-from .grammar import HOST
+from .grammar import HOST, REASONS
 from .inflight import InFlight
 from .lifespan import lifespan
 
@@ -41,7 +41,7 @@ class Heads:
         """The application's own call, or a refusal."""
         headers, http = scope["headers"], self._http
         if len(scope["raw_path"]) + len(scope["query_string"]) > http.uri_limit:
-            return answer(send, 414, "UNSUPPORTED", "the request target is too long")
+            return answer(send, 414, "UNSUPPORTED", REASONS[414])
         size, hosts, coding = 0, [], b"chunked"
         for name, value in headers:
             size += len(name) + len(value)
@@ -50,11 +50,11 @@ class Heads:
             elif name == b"transfer-encoding":
                 coding = value.lower() if coding == b"chunked" else coding
         if len(headers) > http.header_count or size > http.header_limit:
-            return answer(send, 431, "UNSUPPORTED", "too many or too long header lines")
+            return answer(send, 431, "UNSUPPORTED", REASONS[431])
         if not scope["method"].isupper() or scope["raw_path"][:1] != b"/" or not _one(hosts, scope["http_version"]):
             return answer(send, 400, "UNSUPPORTED", "the request breaks HTTP/1.1: check its method, target and Host")
         if coding != b"chunked":
-            return answer(send, 501, "UNSUPPORTED", "this transfer coding is not served: use chunked or Content-Length")
+            return answer(send, 501, "UNSUPPORTED", REASONS[501])
         app: Awaitable[None] = self._app(scope, receive, send)
         return app
 

@@ -16,19 +16,13 @@ from hypercorn.protocol.events import Body, EndBody, Request, Response, StreamCl
 from hypercorn.protocol.http_stream import HTTPStream
 
 from ..config import Http
+from .grammar import REASONS
 from .parsing import Head, Parser, Refused
 
 STREAM_ID = 1
 LARGEST_LENGTH = 1 << 62
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 PHRASES = {status.value: status.phrase for status in HTTPStatus}
-REASONS = {
-    400: "the request breaks HTTP/1.1: check its line ends, framing, method, target and Host",
-    414: "the request target is too long",
-    431: "too many or too long header lines",
-    501: "this transfer coding is not served: use chunked or Content-Length",
-    505: "only HTTP/1.0 and HTTP/1.1 are served",
-}
 
 
 class AnswerBroken(Exception):
@@ -54,7 +48,6 @@ class Http1:
         send_file: Any,
     ) -> None:
         self.send, self._send_file = send, send_file
-        tasks.send_file = None if ssl else self.send_file
         self._http, self._context, self._state = http, context, state
         self._stream_arguments = (app, config, context, tasks, ssl, client, server, self.stream_send, STREAM_ID)
         self._stream: HTTPStream | None = None

@@ -415,6 +415,8 @@ async def test_path_names_the_file_or_nothing(driver: Driver) -> None:
     path = await driver.path(BLOB)
     if path is not None:
         assert await asyncio.to_thread(Path(path).read_bytes) == b"bytes"
+        assert await driver.path(BLOB, 5) == path
+        assert await driver.path(BLOB, 4) is None
         with pytest.raises(NotFound):
             await driver.path("absent")
     assert await driver.url(BLOB, 60) is None
