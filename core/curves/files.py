@@ -1,0 +1,29 @@
+"""Any log file we know, as frames: the one place that says which reader a file gets."""
+
+from pathlib import Path
+
+from .errors import CurveError
+from .las import read_las
+from .model import Frame
+
+SUFFIXES = {".las": "LAS"}
+
+
+def is_log_file(path: Path) -> bool:
+    """Whether the name ends as one of a log file does; the content is judged by read_frames."""
+    return path.suffix.casefold() in SUFFIXES
+
+
+def read_frames(
+    path: Path, *, frame: str | None = None, index: str | None = None, well: str | None = None
+) -> list[Frame]:
+    """The frames of a log file, in the order they stand in it, each with the file's record in `original`.
+
+    frame: a name for its frame, instead of the file's own. index: the index column of a table (CSV, Parquet). well: the
+    well's name where the file says none. CurveError in one line for what cannot be read right; OSError where the file
+    cannot be opened.
+    """
+    if not is_log_file(path):
+        known = ", ".join(sorted(SUFFIXES))
+        raise CurveError(f"{path.name} is no log file by its name; known endings are {known}")
+    return [read_las(path.read_bytes(), path.name, frame)]
