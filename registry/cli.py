@@ -7,7 +7,7 @@ import typer
 
 from .failures import one_line
 
-COMMANDS = ("serve", "worker", "config", "health", "accounts", "wells")
+COMMANDS = ("serve", "worker", "config", "health", "accounts", "import_", "ls", "read")
 
 
 def build() -> typer.Typer:
