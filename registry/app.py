@@ -18,6 +18,7 @@ from ..core.passwords import Passwords
 from ..core.records.database import Database
 from ..core.records.pulls import PullLog
 from ..core.records.schema import check_schema
+from ..core.sandbox import Sandbox, SandboxLimits
 from ..core.secrets import Vault
 from ..core.signin import SignIn
 from ..core.signing import KeyRing
@@ -25,6 +26,9 @@ from ..core.store import Limits, Store
 from .access import TOKEN_PATH, Door
 from .backends import open_database, open_store
 from .config import Config
+from .curves.application import PREFIX as API
+from .curves.application import CurveApi
+from .curves.endpoint import Services
 from .errors import error_answer
 from .forwarded import Forwarded
 from .health import Health
@@ -56,6 +60,7 @@ class Registry:
         self._metrics = metrics
         self._open = AsyncExitStack()
         self._distribution: ASGIApp = _starting
+        self._curves: ASGIApp = _starting
         self._tokens: ASGIApp = _starting
         self._pages: ASGIApp = _starting
 
@@ -67,6 +72,8 @@ class Registry:
         scope["raw_path"] = path
         if path.startswith(b"/v2/") or path == b"/v2":
             return self._distribution(scope, receive, send)
+        if path.startswith(API):
+            return self._curves(scope, receive, send)
         if path.startswith(TOKEN_PATH.encode()):
             scope["state"]["endpoint"] = "token"
             return self._tokens(scope, receive, send)
@@ -97,6 +104,8 @@ class Registry:
         if config.auth.mode != "none":
             door = await self._with_accounts(database)
         self._distribution = Distribution(store, door, config.storage.delete.enabled)
+        sandbox = await stack.enter_async_context(Sandbox(config.curves.processes, sandbox_limits(config)))
+        self._curves = CurveApi(Services(store, door, sandbox, config.http.external_url))
         self._pages = _pages(Health(database, driver), self._metrics if config.metrics.enabled else None)
         if config.worker.enabled:
             worker = create_worker(config, database, driver)
@@ -158,6 +167,11 @@ def limits(config: Config) -> Limits:
         cache_blob=config.cache.blob_limit,
         verify_reads=config.storage.verify_reads,
     )
+
+
+def sandbox_limits(config: Config) -> SandboxLimits:
+    """What a process that opens foreign files may take."""
+    return SandboxLimits(config.curves.memory, int(config.curves.cpu), config.curves.timeout)
 
 
 async def _starting(scope: Scope, receive: Receive, send: Send) -> None:

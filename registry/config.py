@@ -8,151 +8,38 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
 import yaml
-from msgspec import Meta, field
 
 from .environment import BadVariable, assign, overlay
 from .faults import faults
+from .sections import (
+    Auth,
+    Cache,
+    Curves,
+    Database,
+    Gc,
+    Http,
+    Log,
+    Projects,
+    Section,
+    Server,
+    Storage,
+    Switch,
+    Upload,
+    Worker,
+)
 from .units import Duration, Secret, Size, decode
 
 DRIVERS = ("filesystem", "inmemory")
 NOT_BUILT = ("s3", "azure", "gcs", "swift", "oss", "cos", "obs")
 _FILE = re.compile(r"\$\{file:([^}]+)\}")
-Port = Annotated[int, Meta(ge=0, le=65535)]
-Count = Annotated[int, Meta(ge=1, le=4096)]
 
 
 class ConfigError(Exception):
     """The configuration cannot be used; the message is one line that says what to change."""
-
-
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What all sections have in common."""
-
-
-class Switch(Section, frozen=True):
-    enabled: bool = True
-
-
-class Filesystem(Section, frozen=True):
-    rootdirectory: str
-    maxthreads: Count = 16
-
-
-class InMemory(Section, frozen=True):
-    """No settings: everything is gone when the process ends."""
-
-
-class Redirect(Section, frozen=True):
-    disable: bool = False
-
-
-class Storage(Section, frozen=True):
-    """Exactly one driver; `cache`, `maintenance` and `tag` are taken from distribution's and Harbor's files unread."""
-
-    filesystem: Filesystem | None = None
-    inmemory: InMemory | None = None
-    inline: Size = Size(8192)
-    verify_reads: bool = False
-    delete: Switch = Switch()
-    redirect: Redirect = Redirect()
-    cache: dict[str, Any] | None = None
-    maintenance: dict[str, dict[str, Any]] | None = None
-    tag: dict[str, Any] | None = None
-
-    @property
-    def driver(self) -> str:
-        """The name of the one driver."""
-        return "filesystem" if self.filesystem else "inmemory"
-
-
-class Database(Section, frozen=True):
-    url: Secret = Secret("")
-    direct_url: Secret = Secret("")
-    pooler: bool = False
-    pool: Count = 16
-    statement_timeout: Duration = Duration(30)
-    durable: bool = True
-
-
-class Tls(Section, frozen=True):
-    certificate: str = ""
-    key: str = ""
-
-
-class Http(Section, frozen=True):
-    host: str = "127.0.0.1"
-    port: Port = 5000
-    external_url: str = ""
-    trusted_proxies: list[str] = field(default_factory=list)
-    tls: Tls = Tls()
-    manifest_limit: Size = Size(4 << 20)
-    blob_limit: Size | None = None
-    form_limit: Size = Size(64 << 10)
-    uri_limit: Size = Size(15 << 10)
-    header_limit: Size = Size(64 << 10)
-    header_count: Count = 256
-    header_timeout: Duration = Duration(10)
-    stall: Duration = Duration(60)
-    min_rate: Size = Size(1024)
-    min_rate_after: Duration = Duration(30)
-    linger: Duration = Duration(30)
-    keep_alive: Duration = Duration(75)
-    drain: Duration = Duration(25)
-    drain_delay: Duration = Duration(0)
-    backlog: Annotated[int, Meta(ge=1, le=65535)] = 2048
-
-
-class Server(Section, frozen=True):
-    engine: Literal["hypercorn", "granian"] = "hypercorn"
-    workers: Annotated[int, Meta(ge=1, le=64)] = 1
-
-
-class Token(Section, frozen=True):
-    issuer: str = "dataforge-registry"
-    service: str = "dataforge-registry"
-    expiry: Duration = Duration(300)
-    refresh_expiry: Duration = Duration(30 * 86400)
-
-
-class Auth(Section, frozen=True):
-    mode: Literal["local", "none"] = "local"
-    secretkey: Secret = Secret("")
-    admin_password: Secret = Secret("")
-    token: Token = Token()
-
-
-class Projects(Section, frozen=True):
-    autocreate: bool = False
-
-
-class Gc(Section, frozen=True):
-    lease: Duration = Duration(86400)
-    undo: Duration = Duration(86400)
-
-
-class Upload(Section, frozen=True):
-    expiry: Duration = Duration(7 * 86400)
-    lease: Duration = Duration(30)
-
-
-class Cache(Section, frozen=True):
-    manifests: Size = Size(64 << 20)
-    blobs: Size = Size(64 << 20)
-    blob_limit: Size = Size(64 << 10)
-
-
-class Log(Section, frozen=True):
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["json", "console"] = "json"
-
-
-class Worker(Section, frozen=True):
-    enabled: bool = True
-    concurrency: Count = 10
 
 
 class Config(Section, frozen=True):
@@ -168,6 +55,7 @@ class Config(Section, frozen=True):
     gc: Gc = Gc()
     upload: Upload = Upload()
     cache: Cache = Cache()
+    curves: Curves = Curves()
     log: Log = Log()
     metrics: Switch = Switch()
     worker: Worker = Worker()

@@ -21,9 +21,9 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .config import Http
 from .engines.inflight import EARLY_ANSWER
 from .middleware import answer, header
+from .sections import Http
 
 REST_SECONDS = 2.0
 SMALL = 1 << 20, REST_SECONDS

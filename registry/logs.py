@@ -14,7 +14,7 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from .config import Log
+from .sections import Log
 
 LONGEST = 256
 """Characters of a string in a log line; tracebacks are not cut."""

@@ -20,8 +20,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .config import Config, Http
+from .config import Config
 from .failures import CommandError
+from .sections import Http
 
 FACTORY = "dataforge_registry.registry.app:create_app"
 READY = b"ready\n"

@@ -18,11 +18,11 @@ from ..core.records.database import Database
 from ..core.signin import SignIn
 from ..core.signing import KeyRing
 from .access import TOKEN_PATH
-from .config import Token
 from .credentials import Basic, credentials
 from .forms import Fields, read_form
 from .origin import address, neighbourhood, public_url
 from .scopes import Asked, parse_scopes
+from .sections import Token
 
 JWKS_PATH = f"{TOKEN_PATH}/jwks"
 SHORTEST, LONGEST = 60, 3600

@@ -19,7 +19,7 @@ from hypercorn.typing import ConnectionState
 from hypercorn.utils import parse_socket_addr
 
 from ...drivers.threads import Threads
-from ..config import Http
+from ..sections import Http
 from .http1 import Http1
 from .inbox import AppTasks, ClientGone
 from .sendfile import send_file

@@ -17,8 +17,8 @@ from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
-from ..config import Http
 from ..middleware import answer
+from ..sections import Http
 from .grammar import HOST, REASONS
 from .inflight import InFlight
 from .lifespan import lifespan

@@ -15,7 +15,7 @@ from hypercorn.events import Closed, RawData, Updated
 from hypercorn.protocol.events import Body, EndBody, Request, Response, StreamClosed
 from hypercorn.protocol.http_stream import HTTPStream
 
-from ..config import Http
+from ..sections import Http
 from .grammar import REASONS
 from .parsing import Head, Parser, Refused
 

@@ -14,7 +14,7 @@ from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config as Settings
 
 from ...drivers.threads import Threads
-from ..config import Http
+from ..sections import Http
 from .connection import Connection
 from .inflight import EARLY_ANSWER, InFlight
 from .lifespan import lifespan

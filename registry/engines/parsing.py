@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import httptools
 
-from ..config import Http
+from ..sections import Http
 from .grammar import HOST, METHOD
 
 _LINE = re.compile(rb"([!#-Z^-z|~]+) ([!-~]+) HTTP/([0-9]\.[0-9])\r\n")

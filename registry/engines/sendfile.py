@@ -8,7 +8,7 @@ import os
 import time
 
 from ...drivers.threads import Threads
-from ..config import Http
+from ..sections import Http
 from .inbox import AnswerCut, ClientGone
 
 AT_ONCE = 1 << 20

@@ -9,8 +9,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataforge_registry.registry.config import Config, ConfigError, Filesystem, InMemory, Storage, from_yaml, load
+from dataforge_registry.registry.config import Config, ConfigError, from_yaml, load
 from dataforge_registry.registry.environment import struct_of
+from dataforge_registry.registry.sections import Filesystem, InMemory, Storage
 from dataforge_registry.registry.units import Duration, Secret, Size
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "config.example.yml"

@@ -18,12 +18,12 @@ from starlette.routing import Route
 
 from dataforge_registry.core.records.database import Database
 from dataforge_registry.drivers.memory import MemoryDriver
-from dataforge_registry.registry.config import Log
 from dataforge_registry.registry.forwarded import Forwarded
 from dataforge_registry.registry.health import Health
 from dataforge_registry.registry.logs import configure, flush
 from dataforge_registry.registry.metrics import Metrics
 from dataforge_registry.registry.middleware import Observed, ServerErrors
+from dataforge_registry.registry.sections import Log
 
 HOSTILE = "a\r\nb\x1b[31m\x9bc\u202e\0"
 

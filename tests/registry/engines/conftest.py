@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from dataforge_registry.registry.config import Http
 from dataforge_registry.registry.limits import Limits
+from dataforge_registry.registry.sections import Http
 
 PIECE = b"x" * (1 << 16)
 PATHSEND = "http.response.pathsend"

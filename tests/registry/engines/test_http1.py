@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from dataforge_registry.registry.config import Http
 from dataforge_registry.registry.engines.grammar import HOST, METHOD
 from dataforge_registry.registry.engines.inbox import CAPACITY, Inbox
 from dataforge_registry.registry.engines.parsing import Parser, Refused
+from dataforge_registry.registry.sections import Http
 
 LIMITS = Http()
 

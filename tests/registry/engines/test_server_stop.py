@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from dataforge_registry.registry.config import Http
 from dataforge_registry.registry.engines.lifespan import StartFailed, lifespan
+from dataforge_registry.registry.sections import Http
 
 from .conftest import Start, hang_up
 

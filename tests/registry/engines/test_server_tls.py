@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from dataforge_registry.registry.config import Tls
+from dataforge_registry.registry.sections import Tls
 
 from .conftest import Start
 

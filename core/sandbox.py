@@ -1,0 +1,163 @@
+"""A child process with limits, in which alone a server opens files that others made: Parquet, LAS, DLIS.
+
+table, _ = await sandbox.run(read_window, {"from": "2000"}, [manifest, *layers])
+
+What runs there is a function of ours, named by module and name; bytes go in and come out by pipes, nothing is
+unpickled. A file that eats memory or time ends its child and is answered with a line; the server goes on.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from .curves.errors import ContentMismatch, CurveError, LasRefused
+
+Work = Callable[[Any, list[bytes]], tuple[Any, Sequence[bytes]]]
+"""What can run inside: (JSON-like argument, blobs) -> (JSON-like result, blobs). A function at the top of a module."""
+
+CHILD: Final = "dataforge_registry.core.sandboxed"
+LENGTH: Final = 8
+_SAID: dict[str, type[CurveError]] = {kind.__name__: kind for kind in (CurveError, ContentMismatch)}
+
+
+class SandboxRefused(CurveError):
+    """What was asked needs more memory or time than the sandbox gives, or broke the process that did it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxLimits:
+    """memory: bytes of address space a child may have; seconds: of CPU a call; wall: seconds a call may take at all."""
+
+    memory: int = 2 << 30
+    seconds: int = 60
+    wall: float = 120.0
+
+
+class Request(msgspec.Struct, array_like=True):
+    """The head of a frame to the child; blobs follow it, with these lengths."""
+
+    function: str
+    argument: Any
+    seconds: int
+    sizes: list[int]
+
+
+class Reply(msgspec.Struct, array_like=True):
+    """The head of a frame from the child. error: the class and text of what was raised, else empty."""
+
+    error: str
+    text: str
+    result: Any
+    sizes: list[int]
+
+
+class Sandbox:
+    """Up to `processes` children, started when first needed. `close` when done; an async context."""
+
+    def __init__(self, processes: int = 1, limits: SandboxLimits | None = None) -> None:
+        self.limits = limits or SandboxLimits()
+        self._slots = asyncio.Semaphore(processes)
+        self._idle: list[Process] = []
+
+    async def __aenter__(self) -> "Sandbox":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End the children that rest."""
+        while self._idle:
+            await _end(self._idle.pop())
+
+    async def run(self, work: Work, argument: Any = None, blobs: Sequence[bytes] = ()) -> tuple[Any, list[bytes]]:
+        """What `work` returns in the child. CurveError as it raised it; SandboxRefused where it hit a limit."""
+        async with self._slots:
+            child = self._idle.pop() if self._idle else await self._start()
+            whole = False
+            try:
+                async with asyncio.timeout(self.limits.wall):
+                    reply, found = await self._exchange(child, work, argument, blobs)
+                whole = True
+            except TimeoutError:
+                raise SandboxRefused(f"it takes more than {self.limits.wall:g} s to read this") from None
+            except (EOFError, ConnectionError, msgspec.DecodeError):
+                raise SandboxRefused(_ended(await _end(child), self.limits)) from None
+            finally:
+                if whole:
+                    self._idle.append(child)
+                else:
+                    await asyncio.shield(_end(child))
+        if reply.error:
+            raise _error(reply, self.limits)
+        return reply.result, found
+
+    async def _start(self) -> Process:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", CHILD, str(self.limits.memory)),
+            stdin=PIPE,
+            stdout=PIPE,
+            env={name: os.environ[name] for name in ("PYTHONPATH", "SYSTEMROOT") if name in os.environ},
+            cwd=sys.base_prefix,
+            start_new_session=True,
+        )
+
+    async def _exchange(
+        self, child: Process, work: Work, argument: Any, blobs: Sequence[bytes]
+    ) -> tuple[Reply, list[bytes]]:
+        assert child.stdin and child.stdout
+        name = f"{work.__module__}:{work.__qualname__}"
+        head = msgspec.msgpack.encode(Request(name, argument, self.limits.seconds, [len(blob) for blob in blobs]))
+        sending = asyncio.ensure_future(_send(child.stdin, [len(head).to_bytes(LENGTH, "little"), head, *blobs]))
+        try:
+            length = int.from_bytes(await child.stdout.readexactly(LENGTH), "little")
+            reply = msgspec.msgpack.decode(await child.stdout.readexactly(length), type=Reply)
+            found = [await child.stdout.readexactly(size) for size in reply.sizes]
+            await sending
+            return reply, found
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+
+
+async def _send(pipe: asyncio.StreamWriter, parts: Sequence[bytes]) -> None:
+    for part in parts:
+        pipe.write(part)
+        await pipe.drain()
+
+
+async def _end(child: Process) -> int:
+    """Its exit code, after an end that it may not refuse."""
+    if child.stdin:
+        child.stdin.close()
+    if child.returncode is None:
+        try:
+            async with asyncio.timeout(0.2):  # one that rests sees the end of its input
+                return await child.wait()
+        except TimeoutError:
+            child.kill()
+    return await child.wait()
+
+
+def _ended(code: int, limits: SandboxLimits) -> str:
+    if code == -signal.SIGXCPU:
+        return f"it takes more than {limits.seconds} s of computing to read this"
+    return f"it broke the process that read it (exit code {code})"
+
+
+def _error(reply: Reply, limits: SandboxLimits) -> CurveError:
+    if reply.error == "MemoryError":
+        return SandboxRefused(f"it takes more than {limits.memory >> 20} MiB of memory to read this")
+    if reply.error == LasRefused.__name__:
+        line = (reply.result or {}).get("line", 0)
+        return LasRefused(reply.text, line)
+    if reply.error in _SAID:
+        return _SAID[reply.error](reply.text)
+    return SandboxRefused(f"it cannot be read: {reply.error}: {reply.text}")

@@ -1,0 +1,140 @@
+"""One operation of /api/v1 as a value: its path, the types of what goes in and out, and the function that answers.
+
+Types are msgspec Structs; requests are checked by them and the OpenAPI document is made from them, so that neither can
+say what the other does not.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from ...core.access import Action, Principal, Rights, require
+from ...core.curves.errors import CurveError
+from ...core.local import LocalRepository
+from ...core.oci.errors import QueryInvalid
+from ...core.oci.media import JSON
+from ...core.records.artifacts import Actor
+from ...core.sandbox import Sandbox
+from ...core.store import Store
+from ..access import Door
+from ..v2.answer import Answer, Request
+
+_PARAMETER = re.compile(r"\{(\w+)\}")
+
+
+class NoQuery(msgspec.Struct, frozen=True):
+    """An operation without query parameters; unknown ones are for nobody."""
+
+
+Q = TypeVar("Q", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True)
+class Services:
+    """What operations stand on, one of each a process."""
+
+    store: Store
+    door: Door
+    sandbox: Sandbox
+    external_url: str = ""
+
+
+@dataclass(frozen=True)
+class Call(Generic[Q]):
+    """One request of one operation: who asks, the path's parameters, the query as its Struct, the body as read."""
+
+    services: Services
+    request: Request
+    principal: Principal
+    actor: Actor
+    path: dict[str, str]
+    query: Q
+    body: Any = None
+
+    def repository(self, name: str) -> LocalRepository:
+        """A repository as the caller sees it; each of its calls asks for the right."""
+        return LocalRepository(self.services.store, self.principal, name, self.actor)
+
+    async def require(self, action: Action, project: str) -> Rights:
+        """The caller's rights in a project, if they hold the action; else what `core.access.require` raises."""
+        rights = await self.services.door.rights(self.principal, project)
+        require(self.principal, rights, action)
+        return rights
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An operation. `path` is an OpenAPI template below /api/v1; a parameter matches one segment, `{name...}` is not
+    known. `result` is the type of a JSON answer, None where `produces` says what comes. GET answers HEAD too."""
+
+    method: str
+    path: str
+    summary: str
+    answer: Callable[[Call[Any]], Awaitable[Answer]]
+    query: type[msgspec.Struct] = NoQuery
+    body: type[msgspec.Struct] | None = None
+    result: Any = None
+    produces: tuple[str, ...] = (JSON,)
+    status: int = 200
+    statuses: dict[int, str] = field(default_factory=dict)  # further ones: what each means
+    signed: bool = False  # answers without credentials where the path or query carries a signature
+
+    @property
+    def name(self) -> str:
+        """The operation's id: `get_projects_project_wells`."""
+        return f"{self.method.lower()}_{re.sub(r'[^a-z0-9]+', '_', self.path.lower()).strip('_')}"
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """The path as an expression with a group for each parameter."""
+        parts = _PARAMETER.split(self.path)
+        texts, names = parts[::2], parts[1::2]
+        pattern = re.escape(texts[0])
+        for name, text in zip(names, texts[1:], strict=True):
+            pattern += f"(?P<{name}>[^/]+)" + re.escape(text)
+        return re.compile(pattern)
+
+    @property
+    def parameters(self) -> list[str]:
+        """Names of the path's parameters, in order."""
+        return _PARAMETER.findall(self.path)
+
+    def parse_query(self, request: Request) -> msgspec.Struct:
+        """The query as its Struct. QueryInvalid names the parameter that cannot be read."""
+        known = {info.encode_name: info for info in msgspec.structs.fields(self.query)}
+        values: dict[str, Any] = {}
+        for name in known.keys() & request.query.keys():
+            texts = request.query[name]
+            many = msgspec.inspect.type_info(known[name].type)
+            values[name] = texts if isinstance(many, msgspec.inspect.ListType) else request.one(name)
+        try:
+            return msgspec.convert(values, self.query, strict=False)
+        except msgspec.ValidationError as error:
+            raise QueryInvalid(_said(error, "the query")) from None
+        except CurveError as error:
+            raise QueryInvalid(str(error)) from None
+
+    def parse_body(self, raw: bytes) -> msgspec.Struct | None:
+        """The body as its Struct. QueryInvalid says what is wrong with it."""
+        if self.body is None:
+            return None
+        try:
+            return msgspec.json.decode(raw, type=self.body)
+        except msgspec.DecodeError as error:
+            raise QueryInvalid(_said(error, "the body")) from None
+
+
+def answer(found: Any, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
+    """A Struct, list or dict as JSON."""
+    return Answer(status, {"content-type": JSON, **(headers or {})}, msgspec.json.encode(found))
+
+
+def _said(error: Exception, where: str) -> str:
+    """`limit of the query: Expected int <= 1000`, from msgspec's `Expected ... - at `$.limit``."""
+    text, _, path = str(error).partition(" - at `$")
+    place = path.strip("`.")
+    return f"{place} of {where}: {text}" if place else f"{where}: {text}"
