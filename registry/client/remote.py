@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import AsyncGenerator
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from ...core.curves.errors import ContentMismatch
 from ...core.oci import media
@@ -135,14 +135,37 @@ class RemoteRepository:
         PreconditionFailed where that does not hold, BlobUnknown where a layer is missing.
         """
         digest = Digest.of(raw)
+        reference, query = (tags[0], []) if len(tags) == 1 else (digest, [("tag", tag) for tag in tags])
+        await self._put_manifest(reference, raw, media_type, query, expected, fresh)
+        return digest
+
+    async def push_next(self, raw: bytes, media_type: str, tag: str, expected: str | None) -> list[str]:
+        """Put a manifest under a tag and, where the registry can do that, the next version number `vN`.
+
+        expected: the digest the tag must name now, None where there must be no such tag (PreconditionFailed). Back
+        come the tags that the registry says it has set (`OCI-Tag`); none of a registry that does not know the question.
+        """
+        query = [("version", "next"), ("tag", tag)]
+        answer = await self._put_manifest(tag, raw, media_type, query, expected, expected is None)
+        return [unquote(name.strip()) for name in answer.headers.get("Oci-Tag", "").split(",")]
+
+    async def _put_manifest(
+        self,
+        reference: str,
+        raw: bytes,
+        media_type: str,
+        query: list[tuple[str, str]],
+        expected: str | None,
+        fresh: bool,
+    ) -> Answer:
         headers = {"Content-Type": media_type}
         if expected is not None:
             headers["If-Match"] = f'"{expected}"'
         if fresh:
             headers["If-None-Match"] = "*"
-        reference, query = (tags[0], []) if len(tags) == 1 else (digest, [("tag", tag) for tag in tags])
-        await self._request("PUT", f"manifests/{reference}", query=query, headers=headers, data=raw, expect=(201,))
-        return digest
+        return await self._request(
+            "PUT", f"manifests/{reference}", query=query, headers=headers, data=raw, expect=(201,)
+        )
 
     async def tags(self) -> list[str]:
         """end-8: all tags; none for a repository that does not exist yet."""

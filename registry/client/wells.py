@@ -20,6 +20,7 @@ from ...core.oci import media
 from ...core.oci.digest import Digest
 from ...core.oci.errors import CurveConflict, ManifestUnknown, NameUnknown, PreconditionFailed, RegistryError
 from .remote import RemoteRegistry, RemoteRepository
+from .versions import push_version
 
 _RACES = 10
 
@@ -159,34 +160,13 @@ class WellImport:
         return Previous.parse(raw, await repository.read_blob(manifest.config.digest))
 
     async def _push_version(self, repository: RemoteRepository, packed: Packed, previous: Previous | None) -> None:
-        """Blobs, then the manifest under the next free `vN` and under `latest`. PreconditionFailed: `latest` moved."""
+        """The version where it says anything new. PreconditionFailed: `latest` moved."""
         named = {layer.digest for layer in packed.manifest.layers}
         if packed.manifest.config:
             named.add(packed.manifest.config.digest)
         self.report.blobs_reused += len(named - packed.blobs.keys())
-        if not packed.changed:
-            return
-        await asyncio.gather(*(self._push_blob(repository, data) for data in packed.blobs.values()))
-        if previous is None:
-            await repository.push_manifest(packed.raw, media.OCI_MANIFEST, ["v1", LATEST], fresh=True)
-            return
-        await self._number(repository, packed)
-        await repository.push_manifest(packed.raw, media.OCI_MANIFEST, [LATEST], expected=previous.digest)
-
-    async def _number(self, repository: RemoteRepository, packed: Packed) -> None:
-        """The next free version tag. Taken by these very bytes (an import cut short, or a twin), it is ours already."""
-        taken = [int(tag[1:]) for tag in await repository.tags() if tag[:1] == "v" and tag[1:].isdigit()]
-        first = max(taken, default=0) + 1
-        if taken and (await repository.stat_manifest(f"v{max(taken)}")).digest == packed.digest:
-            return
-        for number in range(first, first + _RACES):
-            try:
-                await repository.push_manifest(packed.raw, media.OCI_MANIFEST, [f"v{number}"], fresh=True)
-                return
-            except PreconditionFailed:
-                if (await repository.stat_manifest(f"v{number}")).digest == packed.digest:
-                    return
-        raise RegistryError(f"{repository.name} gains versions faster than one can be added; import again")
+        if packed.changed:
+            await push_version(repository, packed, previous, self._push_blob)
 
     async def _push_index(self, home: RemoteRepository, frame: Frame, lines: list[Descriptor]) -> None:
         """The well's index with these curves in it, by compare and swap; nothing where it says so already."""

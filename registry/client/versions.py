@@ -1,0 +1,59 @@
+"""A packed curve version goes to its repository: blobs side by side, then the manifest under `latest` and a number.
+
+The number is asked of the registry (`?version=next`), which gives it in the transaction that moves `latest`. A registry
+that does not know the question, as any but ours, has it found and pushed by the client.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from ...core.curves.names import LATEST
+from ...core.curves.pack import Packed, Previous
+from ...core.oci import media
+from ...core.oci.errors import PreconditionFailed, RegistryError
+from .remote import RemoteRepository
+
+Send = Callable[[RemoteRepository, bytes], Awaitable[object]]
+
+_RACES = 10
+
+
+async def push_version(
+    repository: RemoteRepository,
+    packed: Packed,
+    previous: Previous | None,
+    send: Send,
+    tags: Sequence[str] = (),
+) -> int:
+    """The number N of `vN` that the version got. previous: what `latest` names now, None for the first version.
+
+    tags: others to move with it, wherever they stand. PreconditionFailed: `latest` moved meanwhile, nothing is changed.
+    """
+    await asyncio.gather(*(send(repository, data) for data in packed.blobs.values()))
+    moved = await repository.push_next(
+        packed.raw, media.OCI_MANIFEST, LATEST, expected=previous.digest if previous else None
+    )
+    for tag in tags:
+        await repository.push_manifest(packed.raw, media.OCI_MANIFEST, [tag])
+    numbers = [number for tag in moved if (number := number_of(tag))]
+    return max(numbers, default=0) or await _number(repository, packed)
+
+
+def number_of(tag: str) -> int:
+    """N of a version tag `vN`, 0 of any other."""
+    return int(tag[1:]) if tag[:1] == "v" and tag[1:].isascii() and tag[1:].isdigit() else 0
+
+
+async def _number(repository: RemoteRepository, packed: Packed) -> int:
+    """The next free version tag. Taken by these very bytes (a push cut short, or a twin), it is ours already."""
+    last = max(map(number_of, await repository.tags()), default=0)
+    if last and (await repository.stat_manifest(f"v{last}")).digest == packed.digest:
+        return last
+    for number in range(last + 1, last + 1 + _RACES):
+        try:
+            await repository.push_manifest(packed.raw, media.OCI_MANIFEST, [f"v{number}"], fresh=True)
+            return number
+        except PreconditionFailed:
+            if (await repository.stat_manifest(f"v{number}")).digest == packed.digest:
+                return number
+    raise RegistryError(f"{repository.name} gains versions faster than one can be added; push again")
