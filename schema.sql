@@ -145,11 +145,13 @@ CREATE TABLE repository (
     description text NOT NULL DEFAULT '',
     pull_count bigint NOT NULL DEFAULT 0,
     star_count bigint NOT NULL DEFAULT 0,
+    last_version int NOT NULL DEFAULT 0,
     creation_time timestamptz NOT NULL DEFAULT now(),
     update_time timestamptz NOT NULL DEFAULT now(),
     UNIQUE (project_id, name)
 ) WITH (fillfactor = 70);
 CREATE INDEX repository_name ON repository (name);
+COMMENT ON COLUMN repository.last_version IS 'The highest N of a tag vN ever made here: what `version=next` counts from';
 COMMENT ON TABLE repository IS 'A named collection of artifacts. name is the full name, project included; the first push makes the row';
 
 CREATE TABLE artifact_blob (
@@ -590,6 +592,8 @@ CREATE TABLE scan_report (
 COMMENT ON TABLE scan_report IS 'What a scanner (of curves: the quality check) found in an artifact';
 
 -- 6. The catalogue of wells and curves ---------------------------------------------------------------------------------
+-- Made from the artifacts alone, by the push that brings them; `dfr reindex` makes it again. A curve is its repository
+-- (<project>/<well>/<frame>/<curve>) and has its id, a version is its artifact and has its id.
 
 CREATE TABLE well (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -608,15 +612,26 @@ CREATE TABLE well (
 );
 CREATE INDEX well_name ON well (name_norm text_pattern_ops);
 CREATE INDEX well_uwi ON well (uwi_norm) WHERE uwi_norm IS NOT NULL;
-COMMENT ON TABLE well IS 'The hole. name_norm keeps letters and digits of every script, case folded';
+COMMENT ON TABLE well IS 'The hole. name_norm keeps letters and digits of every script, case folded, so spellings of one name are one well';
+COMMENT ON COLUMN well.uwi IS 'This and what follows: from the first version that says it; null where none does';
+
+CREATE TABLE well_slug (
+    project_id bigint NOT NULL REFERENCES project ON DELETE CASCADE,
+    slug text COLLATE "C" NOT NULL,
+    well_id bigint NOT NULL REFERENCES well ON DELETE CASCADE,
+    PRIMARY KEY (project_id, slug)
+);
+CREATE INDEX well_slug_well ON well_slug (well_id);
+COMMENT ON TABLE well_slug IS 'Repository segments under which a well''s curves live: <project>/<slug>/...; spellings of one name may have several';
 
 CREATE TABLE well_alias (
     well_id bigint NOT NULL REFERENCES well ON DELETE CASCADE,
     alias_norm text COLLATE "C" NOT NULL,
+    alias text NOT NULL,
     PRIMARY KEY (alias_norm, well_id)
 );
 CREATE INDEX well_alias_well ON well_alias (well_id);
-COMMENT ON TABLE well_alias IS 'Other names of a well';
+COMMENT ON TABLE well_alias IS 'Other names of a well, as printed and as name_norm';
 
 CREATE TABLE mnemonic_alias (
     project_id bigint REFERENCES project ON DELETE CASCADE,
@@ -626,7 +641,9 @@ CREATE TABLE mnemonic_alias (
     priority int NOT NULL DEFAULT 0,
     UNIQUE NULLS NOT DISTINCT (project_id, mnemonic_norm, service_company)
 );
-COMMENT ON TABLE mnemonic_alias IS 'Which family a mnemonic belongs to; project_id null: for all';
+CREATE INDEX mnemonic_alias_mnemonic ON mnemonic_alias (mnemonic_norm);
+COMMENT ON TABLE mnemonic_alias IS 'Which family a mnemonic belongs to where the config names none; project_id null: for all';
+COMMENT ON COLUMN mnemonic_alias.service_company IS 'Null: of any. The project''s own rows win, then those of the company, then the highest priority';
 
 CREATE TABLE unit_alias (
     project_id bigint REFERENCES project ON DELETE CASCADE,
@@ -637,57 +654,105 @@ CREATE TABLE unit_alias (
     offset_ double precision NOT NULL DEFAULT 0,
     UNIQUE NULLS NOT DISTINCT (project_id, spelling, family)
 );
-COMMENT ON TABLE unit_alias IS 'Spellings of units: canonical = value * factor + offset_';
+CREATE INDEX unit_alias_spelling ON unit_alias (spelling);
+COMMENT ON TABLE unit_alias IS 'Spellings of units that the config left as printed: canonical = value * factor + offset_';
 
 CREATE TABLE curve (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id bigint PRIMARY KEY REFERENCES repository ON DELETE CASCADE,
+    project_id bigint NOT NULL,
     well_id bigint NOT NULL REFERENCES well ON DELETE CASCADE,
-    repository_id bigint NOT NULL UNIQUE REFERENCES repository,
     frame text NOT NULL,
-    mnemonic text COLLATE "C" NOT NULL,
-    family text,
-    unit text,
-    unit_canonical text,
-    index_kind text NOT NULL,
+    frame_norm text COLLATE "C" NOT NULL,
+    frame_slug text COLLATE "C" NOT NULL,
+    mnemonic text NOT NULL,
+    mnemonic_norm text COLLATE "C" NOT NULL,
     latest_version_id bigint,
+    family text COLLATE "C",
+    unit text COLLATE "C",
+    unit_canonical text COLLATE "C",
+    index_kind text,
     samples bigint,
     null_fraction real,
+    idx_range numrange,
+    step double precision,
+    vmin double precision,
+    vmax double precision,
+    p50 double precision,
+    pushed timestamptz,
+    verdict text,
     qc_severity smallint
 );
-CREATE INDEX curve_well ON curve (well_id);
+CREATE INDEX curve_well ON curve (well_id, frame_slug);
+CREATE INDEX curve_project ON curve (project_id, id);
 CREATE INDEX curve_family ON curve (family, index_kind);
-CREATE INDEX curve_mnemonic ON curve (mnemonic text_pattern_ops);
+CREATE INDEX curve_mnemonic ON curve (mnemonic_norm text_pattern_ops);
+CREATE INDEX curve_range ON curve USING gist (idx_range);
+CREATE INDEX curve_empty ON curve (null_fraction) WHERE null_fraction > 0.5;
 CREATE INDEX curve_severity ON curve (qc_severity) WHERE qc_severity >= 3;
-COMMENT ON TABLE curve IS 'One measured log of a frame: one repository. samples, null_fraction and qc_severity are copies of the latest version''s';
+COMMENT ON TABLE curve IS 'One measured log of a frame: one repository of four segments, whose id it has. The first push fixes its true names';
+COMMENT ON COLUMN curve.latest_version_id IS 'Of the live versions the one that the tag latest names, else that of the highest number, else the last pushed; null: none is left, and the curve is in no answer';
+COMMENT ON COLUMN curve.family IS 'This and all that follows: copies of the latest version''s, for quick questions';
 
 CREATE TABLE curve_version (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id bigint PRIMARY KEY REFERENCES artifact ON DELETE CASCADE,
     curve_id bigint NOT NULL REFERENCES curve ON DELETE CASCADE,
-    version int NOT NULL,
-    artifact_id bigint NOT NULL REFERENCES artifact,
+    version int CHECK (version > 0),
     values_id bytea NOT NULL,
     index_id bytea NOT NULL,
+    dtype text NOT NULL,
+    width int NOT NULL,
     samples bigint NOT NULL,
-    idx_range numrange NOT NULL,
+    index_kind text NOT NULL,
+    index_unit text NOT NULL,
+    first_index text NOT NULL,
+    last_index text NOT NULL,
+    idx_range numrange,
     step double precision,
     null_fraction real NOT NULL,
+    description text NOT NULL DEFAULT '',
+    family text COLLATE "C",
+    unit text COLLATE "C" NOT NULL,
+    unit_canonical text COLLATE "C" NOT NULL,
     vmin double precision, vmax double precision, vmean double precision, vstd double precision,
     p01 double precision, p05 double precision, p50 double precision, p95 double precision, p99 double precision,
     hist int[],
-    overview bytea,
-    qc_severity smallint,
-    author text NOT NULL DEFAULT '',
+    wellbore text,
+    run text,
+    pass text,
+    service_company text,
+    acquired date,
     created timestamptz NOT NULL,
+    pushed timestamptz NOT NULL,
+    changed timestamptz NOT NULL DEFAULT clock_timestamp(),
+    author text NOT NULL DEFAULT '',
     operation text NOT NULL DEFAULT '',
-    parent_id bigint REFERENCES curve_version,
-    UNIQUE (curve_id, version)
+    message text NOT NULL DEFAULT '',
+    tool text NOT NULL DEFAULT '',
+    parent_digest text COLLATE "C",
+    verdict text NOT NULL DEFAULT 'pending' CHECK (verdict IN ('pending', 'good', 'bad')),
+    findings jsonb NOT NULL DEFAULT '[]',
+    qc_severity smallint,
+    deleted_at timestamptz
 );
-CREATE INDEX curve_version_artifact ON curve_version (artifact_id);
-CREATE INDEX curve_version_range ON curve_version USING gist (idx_range);
+CREATE UNIQUE INDEX curve_version_number ON curve_version (curve_id, version) WHERE version IS NOT NULL;
+CREATE INDEX curve_version_live ON curve_version (curve_id, version, id) WHERE deleted_at IS NULL;
 CREATE INDEX curve_version_values ON curve_version (values_id);
-CREATE INDEX curve_version_index ON curve_version (index_id);
-CREATE INDEX curve_version_created ON curve_version (created DESC);
-COMMENT ON TABLE curve_version IS 'One immutable artifact of a curve. idx_range in metres or seconds';
+CREATE INDEX curve_version_created ON curve_version (created);
+CREATE INDEX curve_version_pushed ON curve_version (pushed);
+CREATE INDEX curve_version_changed ON curve_version (changed);
+COMMENT ON TABLE curve_version IS 'One immutable artifact of a curve, whose id it has; pushes come in the order of their ids';
+COMMENT ON COLUMN curve_version.version IS 'The first N of a tag vN that ever named it; null: pushed without one. Never given to another version of the curve';
+COMMENT ON COLUMN curve_version.samples IS 'Rows, absent samples included';
+COMMENT ON COLUMN curve_version.first_index IS 'Exact text of the lowest index value, in index_unit or ISO 8601; last_index of the highest';
+COMMENT ON COLUMN curve_version.idx_range IS 'Both ends included, in metres, or in seconds (since 1970 for times of day); null where the unit is neither length nor time';
+COMMENT ON COLUMN curve_version.step IS 'Metres or seconds as idx_range; null where irregular or of one row';
+COMMENT ON COLUMN curve_version.null_fraction IS 'Of all samples, those absent; 1 of a curve without any';
+COMMENT ON COLUMN curve_version.vmin IS 'Statistics are in unit, of the samples that are there; null of texts';
+COMMENT ON COLUMN curve_version.created IS 'org.opencontainers.image.created of the manifest, else pushed';
+COMMENT ON COLUMN curve_version.pushed IS 'When its artifact was first pushed here';
+COMMENT ON COLUMN curve_version.changed IS 'When it was pushed, got its number, was deleted or came back: for what changed since a time';
+COMMENT ON COLUMN curve_version.verdict IS 'What the bytes of the layers say of the claims of the config; reasons in findings, a list of texts';
+COMMENT ON COLUMN curve_version.deleted_at IS 'Its artifact''s: in no answer, but its number stays used; a push of the same bytes brings it back';
 
 CREATE TABLE segment (
     content_id bytea NOT NULL,
@@ -698,16 +763,17 @@ CREATE TABLE segment (
     PRIMARY KEY (content_id, blob_digest)
 );
 CREATE INDEX segment_blob ON segment (blob_digest);
-COMMENT ON TABLE segment IS 'Which blobs hold which values; verified: a job of ours has recomputed the content id from the blob';
+COMMENT ON TABLE segment IS 'Which blobs are said to hold which values; verified: a job of ours has recomputed the content id from the blob';
 
 CREATE TABLE lineage (
     version_id bigint NOT NULL REFERENCES curve_version ON DELETE CASCADE,
-    input_digest text COLLATE "C" NOT NULL,
+    ref text COLLATE "C" NOT NULL,
     role text NOT NULL,
-    PRIMARY KEY (version_id, input_digest, role)
+    input_digest text COLLATE "C",
+    PRIMARY KEY (version_id, ref, role)
 );
-CREATE INDEX lineage_input ON lineage (input_digest);
-COMMENT ON TABLE lineage IS 'What a version was made from';
+CREATE INDEX lineage_input ON lineage (input_digest) WHERE input_digest IS NOT NULL;
+COMMENT ON TABLE lineage IS 'What a version was made from, as its config says; input_digest where the reference is by digest';
 
 CREATE TABLE qc_finding (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
