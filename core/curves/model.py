@@ -92,12 +92,20 @@ def parse_tick(text: str, scale: int | None) -> Decimal:
 
 @dataclass(frozen=True)
 class Well:
-    """The hole: true name as printed, identifiers and place, each empty where the file says nothing."""
+    """The hole: true name as printed, identifiers and place, each empty where the file says nothing.
+
+    latitude and longitude in degrees, north and east positive.
+    """
 
     name: str
     uwi: str = ""
     country: str = ""
     field: str = ""
+    aliases: tuple[str, ...] = ()
+    operator: str = ""
+    api: str = ""
+    latitude: float | None = None
+    longitude: float | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +120,8 @@ class Original:
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """One measured log. values: Arrow float32, float64 or string array of shape (rows,), nulls for absent samples.
+    """One measured log. values: an Arrow array of a type in dtypes.DTYPES of shape (rows,), or a FixedSizeList of such
+    numbers of shape (rows, width); nulls for absent samples.
 
     text_decimals: every value prints as received with that many decimals; None: with its shortest round-trip text.
     """
@@ -138,6 +147,8 @@ class Frame:
     service_company: str | None = None
     acquired: str | None = None  # ISO date, where the header's is unambiguous
     original: Original | None = None
+    wellbore: str | None = None
+    pass_: str | None = None
 
     def __post_init__(self) -> None:
         for curve in self.curves:

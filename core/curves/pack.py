@@ -4,21 +4,22 @@ The same curve packed twice gives the same manifest bytes. What a parent version
 descriptor and not encoded again, found by content id and never by comparing Parquet bytes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import msgspec
 
 from ..oci import media
 from ..oci.digest import Digest
 from . import schema
-from .content import dtype_of, index_id, values_id
-from .families import canonical_unit, family_of
-from .model import Curve, Frame, Index, Values, tick_text
+from .config import config_of
+from .content import Samples, index_id
+from .model import Curve, Frame, Index
 from .names import slug
 from .parquet import encode_index, encode_values
-from .schema import Config, Descriptor, Manifest
-from .segments import ALGORITHM, Span, cut
-from .stats import extremes, stats_of
+from .schema import Config, Descriptor, Lineage, Manifest
+from .segments import Span, cut
 
 INDEX_LAYER_ROWS = 1 << 20
 
@@ -86,28 +87,47 @@ def pack_index(index: Index, frame: str) -> IndexLayers:
     return IndexLayers(index_id(index), tuple(descriptors), blobs)
 
 
-def pack(frame: Frame, curve: Curve, segment: str, index: IndexLayers, previous: Previous | None = None) -> Packed:
+def segment_contents(curve: Curve, previous: Previous | None = None) -> list[str]:
+    """The content ids of the segments that pack will make, to ask the registry which of them it holds."""
+    return [part.content_id for _, part in _cut(Samples.of(curve.values), previous)[0]]
+
+
+def pack(
+    frame: Frame,
+    curve: Curve,
+    segment: str,
+    index: IndexLayers,
+    previous: Previous | None = None,
+    *,
+    lineage: Lineage | None = None,
+    created: str | None = None,
+    known: Mapping[str, Descriptor] = MappingProxyType({}),
+) -> Packed:
     """One curve version of a frame. segment: the curve's repository segment, which also names its files.
 
     previous: the version it follows; its segment size is inherited and its layers are reused.
+    lineage: how it came to be; a version that differs by nothing else is none.
+    created: RFC 3339 time of the edit (never the clock's, or a push repeated would be another version); else the day
+    the frame was acquired. known: content id -> descriptor of further segments that the registry holds.
     """
-    spans, avg = cut(curve.values, previous.config.chunking.avg if previous else None)
-    contents = [values_id(curve.values.slice(span.start, len(span))) for span in spans]
-    config = _config(frame, curve, index, spans, contents, avg)
-    if previous and msgspec.structs.replace(previous.config, original=config.original) == config:
+    samples = Samples.of(curve.values)
+    parts, avg = _cut(samples, previous)
+    config = config_of(frame, curve, index.content, samples, parts, avg, lineage)
+    if previous and _says_nothing_new(config, previous.config):
         return Packed(previous.manifest, previous.raw, previous.digest, previous.config, {}, changed=False)
     layers, blobs = _index_layers(frame.index, index, previous)
-    known = _known_segments(previous)
+    held = {**known, **_held_segments(previous)}
     folder = slug(frame.name, "frame")
-    for number, (span, content) in enumerate(zip(spans, contents, strict=True), 1):
+    for number, (span, part) in enumerate(parts, 1):
         notes = {schema.TITLE: f"{folder}/{segment.upper()}-{number:04}.parquet", schema.ROLE: "values"}
         notes |= _span_notes(frame.index, span)
-        if content in known:
-            layers.append(msgspec.structs.replace(known[content], annotations=notes))
-            continue
-        data = encode_values(curve.mnemonic, curve.values.slice(span.start, len(span)))
-        layers.append(_descriptor(media.PARQUET, data, notes))
-        blobs[layers[-1].digest] = data
+        layer = held.get(part.content_id)
+        if layer is None:
+            data = encode_values(part)
+            layer = _descriptor(media.PARQUET, data, notes)
+            blobs[layer.digest] = data
+            held[part.content_id] = layer
+        layers.append(msgspec.structs.replace(layer, mediaType=media.PARQUET, artifactType="", annotations=notes))
     header = schema.encode(config)
     described = _descriptor(media.CURVE_CONFIG, header)
     blobs[described.digest] = header
@@ -117,10 +137,21 @@ def pack(frame: Frame, curve: Curve, segment: str, index: IndexLayers, previous:
         artifactType=media.CURVE,
         config=described,
         layers=layers,
-        annotations=_annotations(frame, curve, config, previous),
+        annotations=_annotations(frame, curve, config, previous, created),
     )
     raw = schema.encode(manifest)
     return Packed(manifest, raw, Digest.of(raw), config, blobs)
+
+
+def _cut(samples: Samples, previous: Previous | None) -> tuple[list[tuple[Span, Samples]], int]:
+    """The segments with their rows, and the average rows of one, inherited where there is a version before."""
+    spans, avg = cut(samples, previous.config.chunking.avg if previous else None)
+    return [(span, samples.slice(span.start, span.stop)) for span in spans], avg
+
+
+def _says_nothing_new(config: Config, before: Config) -> bool:
+    """Equal but for where it came from: the same curve of another file, or by another way, is the same version."""
+    return msgspec.structs.replace(before, original=config.original, lineage=config.lineage) == config
 
 
 def _index_layers(
@@ -132,7 +163,7 @@ def _index_layers(
     return list(packed.descriptors), dict(packed.blobs)
 
 
-def _known_segments(previous: Previous | None) -> dict[str, Descriptor]:
+def _held_segments(previous: Previous | None) -> dict[str, Descriptor]:
     if previous is None:
         return {}
     layers = previous.layers("values")
@@ -151,9 +182,11 @@ def _descriptor(media_type: str, data: bytes, notes: dict[str, str] | None = Non
     return Descriptor(mediaType=media_type, digest=Digest.of(data), size=len(data), annotations=notes or {})
 
 
-def _annotations(frame: Frame, curve: Curve, config: Config, previous: Previous | None) -> dict[str, str]:
+def _annotations(
+    frame: Frame, curve: Curve, config: Config, previous: Previous | None, created: str | None
+) -> dict[str, str]:
     notes = {
-        schema.CREATED: f"{frame.acquired}T00:00:00Z" if frame.acquired else "",
+        schema.CREATED: created or (f"{frame.acquired}T00:00:00Z" if frame.acquired else ""),
         schema.WELL: frame.well.name,
         schema.UWI: frame.well.uwi,
         schema.FRAME: frame.name,
@@ -164,75 +197,3 @@ def _annotations(frame: Frame, curve: Curve, config: Config, previous: Previous 
         schema.PARENT: previous.digest if previous else "",
     }
     return {key: note for key, note in notes.items() if note}
-
-
-def _config(
-    frame: Frame, curve: Curve, packed: IndexLayers, spans: list[Span], contents: list[Digest], avg: int
-) -> Config:
-    index, original = frame.index, frame.original
-    regular = None
-    if index.step is not None:
-        step = tick_text(index.step, index.scale if index.scale is not None else 6)  # times: seconds
-        regular = schema.Regular(start=index.text(0), step=step, count=len(index))
-    return Config(
-        schema=1,
-        well=schema.WellHeader(
-            name=frame.well.name, uwi=frame.well.uwi, aliases=[], country=frame.well.country, field=frame.well.field
-        ),
-        wellbore=None,
-        frame=frame.name,
-        run=frame.run,
-        pass_=None,
-        service_company=frame.service_company,
-        acquired=frame.acquired,
-        mnemonic=curve.mnemonic,
-        description=curve.description,
-        family=family_of(curve.mnemonic),
-        unit=curve.unit,
-        unit_canonical=canonical_unit(curve.unit),
-        dtype=dtype_of(curve.values.type),
-        width=1,
-        null_original=curve.null_original,
-        text_decimals=curve.text_decimals,
-        index=schema.IndexHeader(
-            kind=index.kind,
-            mnemonic=index.mnemonic,
-            unit=index.unit,
-            unit_original=index.unit_original,
-            scale=index.scale,
-            regular=regular,
-            recorded_direction=index.direction,
-            datum=index.datum,
-            index_id=packed.content,
-        ),
-        values_id=values_id(curve.values),
-        chunking=schema.Chunking(algorithm=ALGORITHM, avg=avg),
-        stats=stats_of(curve.values),
-        segments=[
-            _segment(index, curve.values.slice(span.start, len(span)), span, content)
-            for span, content in zip(spans, contents, strict=True)
-        ],
-        lineage=None,
-        original=schema.OriginalHeader(
-            file=original.file,
-            format=original.format,
-            sha256=original.sha256,
-            header={"~C": curve.definition},
-            findings=list(original.findings),
-        )
-        if original
-        else None,
-    )
-
-
-def _segment(index: Index, values: Values, span: Span, content: str) -> schema.SegmentHeader:
-    low, high = extremes(values)
-    return schema.SegmentHeader(
-        content=content,
-        rows=len(span),
-        first_row=span.start,
-        index=[index.text(span.start), index.text(span.stop - 1)],
-        min=low,
-        max=high,
-        nulls=values.null_count,
-    )

@@ -1,6 +1,7 @@
 """The Parquet files that layers are: one column, one row group, small, and readable by anyone.
 
-Values: BYTE_STREAM_SPLIT floats or dictionary-encoded texts; index: DELTA_BINARY_PACKED decimals or timestamps;
+Values: the column `value`, BYTE_STREAM_SPLIT floats, DELTA_BINARY_PACKED integers, dictionaries for texts and for
+integers of few distinct values, a LIST of them for array curves; index: DELTA_BINARY_PACKED decimals or timestamps;
 zstd level 3, no Arrow schema, nulls as nulls. Bytes differ between writers; identity is the content id (content.py).
 """
 
@@ -11,20 +12,28 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from .content import Samples
+from .dtypes import elements_of
 from .errors import ContentMismatch
 from .model import Index, Ticks, Values
+
+VALUE = "value"
+"""The column of every value segment: the file's name says which curve, so that equal values share a file."""
 
 _ZSTD_LEVEL = 3
 # One page a segment: page boundaries cost bytes and serve no reader of whole layers.
 _PAGE_BYTES = 1 << 30
+_FEW_DISTINCT = 256
+_ELEMENT = ".list.element"
 
 
-def encode_values(name: str, values: Values) -> bytes:
-    """A value segment of shape (rows,) as a Parquet file with the one column `name`."""
-    table = pa.table({name: values})
-    return _encode(table, _value_encoding(table.schema.field(0)))
+def encode_values(samples: Samples) -> bytes:
+    """A value segment of shape (rows,) or (rows, width) as a Parquet file with the one column `value`."""
+    values = samples.array
+    return _encode(pa.table({VALUE: values}), _value_encoding(VALUE, values))
 
 
 def encode_index(index: Index, start: int, stop: int) -> bytes:
@@ -74,19 +83,32 @@ def decode(data: bytes, rows: int | None = None) -> tuple[str, Values]:
 
 def encode_table(table: pa.Table, notes: Mapping[str, str]) -> bytes:
     """An index column and a value column as one Parquet file, encoded as layers are, with notes in its footer."""
-    encodings = {table.column_names[0]: "DELTA_BINARY_PACKED"} | _value_encoding(table.schema.field(1))
-    return _encode(table, encodings, notes)
+    index, name = table.column_names
+    values = table.column(1).combine_chunks()
+    return _encode(table, {index: "DELTA_BINARY_PACKED"} | _value_encoding(name, values), notes)
 
 
-def _value_encoding(column: "pa.Field[Any]") -> dict[str, str]:
-    return {} if column.type == pa.string() else {column.name: "BYTE_STREAM_SPLIT"}
+def _value_encoding(name: str, values: Values) -> dict[str, str]:
+    """The encoding of a value column by the path of its leaf; none means a dictionary."""
+    elements = elements_of(values)
+    path = name if elements.type == values.type else name + _ELEMENT
+    if pa.types.is_floating(elements.type):
+        return {path: "BYTE_STREAM_SPLIT"}
+    few = pa.types.is_string(elements.type) or elements.type.bit_width == 8
+    if few or pc.count_distinct(elements).as_py() <= _FEW_DISTINCT:
+        return {}
+    return {path: "DELTA_BINARY_PACKED"}
 
 
 def _encode(table: pa.Table, encodings: dict[str, str], notes: Mapping[str, str] | None = None) -> bytes:
     """One row group; columns without a named encoding get a dictionary."""
     sink = io.BytesIO()
     rows = max(table.num_rows, 1)
-    dictionary: Any = [name for name in table.column_names if name not in encodings]  # the stubs know only a bool
+    paths = (
+        column.name + _ELEMENT if isinstance(column.type, pa.FixedSizeListType) else column.name
+        for column in table.schema
+    )
+    dictionary: Any = [path for path in paths if path not in encodings]  # the stubs know only a bool
     with pq.ParquetWriter(
         sink,
         table.schema,

@@ -28,11 +28,17 @@ class Document(Struct, frozen=True, omit_defaults=True):
 
 
 class WellHeader(Struct, frozen=True):
+    """latitude and longitude in degrees, as the file has them (datum unknown)."""
+
     name: str
-    uwi: str
-    aliases: list[str]
-    country: str
-    field: str
+    uwi: str = ""
+    aliases: list[str] = []
+    operator: str = ""
+    api: str = ""
+    country: str = ""
+    field: str = ""
+    latitude: float | None = None
+    longitude: float | None = None
 
 
 class Regular(Struct, frozen=True):
@@ -59,18 +65,23 @@ class Chunking(Struct, frozen=True):
 
 
 class Stats(Struct, frozen=True):
-    """Of the samples that are there; all null for texts and for a curve without a finite sample."""
+    """Of the finite samples; of all elements of an array curve. All null for texts and where no sample is finite.
+
+    count: rows times width; nulls: absent ones among them.
+    """
 
     count: int
     nulls: int
-    min: float | None
-    max: float | None
-    mean: float | None
-    std: float | None
-    p01: float | None
-    p50: float | None
-    p99: float | None
-    hist: list[int]  # samples in 32 equal bins from min to max
+    min: float | None = None
+    max: float | None = None
+    mean: float | None = None
+    std: float | None = None
+    p01: float | None = None
+    p05: float | None = None
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    hist: list[int] = []  # samples in 32 equal bins from min to max
 
 
 class SegmentHeader(Struct, frozen=True):
@@ -89,6 +100,23 @@ class OriginalHeader(Struct, frozen=True):
     sha256: str
     header: dict[str, str]
     findings: list[str]
+
+
+class LineageInput(Struct, frozen=True):
+    """What a version was made from: `project/well/frame/curve@sha256:...`, and as what (parent, input, reference)."""
+
+    ref: str
+    role: str = "input"
+
+
+class Lineage(Struct, frozen=True):
+    """How a version came to be: operation (despike), message in the author's words, tool with its version."""
+
+    operation: str
+    message: str = ""
+    tool: str = ""
+    parameters: dict[str, Any] = {}
+    inputs: list[LineageInput] = []
 
 
 class Config(Struct, frozen=True, rename={"pass_": "pass"}):
@@ -116,8 +144,13 @@ class Config(Struct, frozen=True, rename={"pass_": "pass"}):
     chunking: Chunking
     stats: Stats
     segments: list[SegmentHeader]
-    lineage: dict[str, Any] | None
-    original: OriginalHeader | None
+    lineage: Lineage | None = None
+    original: OriginalHeader | None = None
+
+    @property
+    def rows(self) -> int:
+        """Of the whole curve."""
+        return sum(segment.rows for segment in self.segments)
 
 
 class Descriptor(Document, frozen=True, kw_only=True):

@@ -24,7 +24,7 @@ def entry(packed: Packed, path: str) -> Descriptor:
         schema.MNEMONIC: config.mnemonic,
         schema.UNIT: config.unit,
         schema.FAMILY: config.family or "",
-        schema.ROWS: f"0/{config.stats.count}",
+        schema.ROWS: f"0/{config.rows}",
         schema.SPAN: _span(config),
         schema.INDEX_KIND: config.index.kind,
         schema.INDEX_UNIT: config.index.unit,

@@ -19,10 +19,10 @@ from dataforge_registry.core.curves import read as reading
 from dataforge_registry.core.curves.content import values_id
 from dataforge_registry.core.curves.errors import ContentMismatch, CurveError
 from dataforge_registry.core.curves.model import Curve, Frame, Index, Values, Well
-from dataforge_registry.core.curves.pack import Previous, pack, pack_index
+from dataforge_registry.core.curves.pack import Previous, pack, pack_index, segment_contents
 from dataforge_registry.core.curves.parquet import decode, index_floats
 from dataforge_registry.core.curves.read import Window, read
-from dataforge_registry.core.curves.schema import parse_manifest
+from dataforge_registry.core.curves.schema import Lineage, LineageInput, parse_manifest
 
 ROWS = 65_617
 
@@ -133,6 +133,39 @@ def test_a_parent_is_read_from_its_bytes(make: Any) -> None:
     assert (parent.digest, parent.config) == (first.digest, first.config)
     frame = make.frame(pa.array(make.smooth(20_000)))
     assert not pack(frame, frame.curves[0], "gr", pack_index(frame.index, frame.name), parent).changed
+
+
+def test_segments_that_the_registry_is_known_to_hold_are_named_and_not_sent(make: Any) -> None:
+    frame = make.frame(pa.array(make.smooth(20_000)))
+    first = make.pack(frame)
+    other = Curve("GR_COPY", "GAPI", frame.curves[0].values)
+    contents = segment_contents(other)
+    assert contents == [segment.content for segment in first.config.segments]
+    held = [layer for layer in first.manifest.layers if layer.annotations["io.dataforge.role"] == "values"]
+    known = dict(zip(contents, held, strict=True))
+    copy = pack(frame, other, "gr-copy", pack_index(frame.index, frame.name), known=known)
+    assert len(copy.blobs) == 2  # index and config
+    titles = [layer.annotations["org.opencontainers.image.title"] for layer in copy.manifest.layers]
+    assert titles[1] == "run-1/GR-COPY-0001.parquet"
+
+
+def test_the_value_column_has_one_name_so_that_equal_values_share_their_blob(make: Any) -> None:
+    values = pa.array(make.smooth(20_000))
+    left, right = make.pack(make.frame(values)), make.pack(make.frame(values, mnemonic="GRX"))
+    assert left.blobs.keys() & right.blobs.keys() == {layer.digest for layer in left.manifest.layers}
+    assert decode(left.blobs[left.manifest.layers[1].digest])[0] == "value"
+    assert read(right.raw, right.blobs.__getitem__).column_names == ["MD", "GRX"]
+
+
+def test_lineage_and_the_day_of_the_edit_are_kept_and_make_no_version_alone(make: Any) -> None:
+    frame = make.frame(pa.array([1.0, 2.0], pa.float32()))
+    curve, index = frame.curves[0], pack_index(frame.index, frame.name)
+    lineage = Lineage(operation="despike", message="one spike", inputs=[LineageInput(ref="p/w/f/gr@v1", role="parent")])
+    packed = pack(frame, curve, "gr", index, lineage=lineage, created="2020-01-31T12:00:00Z")
+    assert packed.manifest.annotations["org.opencontainers.image.created"] == "2020-01-31T12:00:00Z"
+    parent = Previous.parse(packed.raw, packed.blobs[packed.manifest.config.digest])
+    assert parent.config.lineage == lineage
+    assert not pack(frame, curve, "gr", index, parent, lineage=Lineage(operation="none")).changed
 
 
 def test_growth_keeps_the_segment_size(make: Any) -> None:

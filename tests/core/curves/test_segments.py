@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataforge_registry.core.curves.segments import average_rows, cut, splitmix64
+from dataforge_registry.core.curves.content import Samples
+from dataforge_registry.core.curves.segments import Span, average_rows, cut, splitmix64
+
+
+def cut_array(values: pa.Array, avg: int | None = None) -> tuple[list[Span], int]:
+    return cut(Samples.of(values), avg)
 
 
 @pytest.mark.parametrize(
@@ -24,9 +29,9 @@ def test_splitmix64_is_the_published_generator() -> None:
 
 
 def test_small_curves_stay_whole() -> None:
-    spans, _ = cut(pa.array(np.zeros(8192, dtype=np.float32)))
+    spans, _ = cut_array(pa.array(np.zeros(8192, dtype=np.float32)))
     assert [(span.start, span.stop) for span in spans] == [(0, 8192)]
-    assert len(cut(pa.array(np.zeros(8193, dtype=np.float32)))[0]) > 1
+    assert len(cut_array(pa.array(np.zeros(8193, dtype=np.float32)))[0]) > 1
 
 
 @settings(max_examples=25)
@@ -34,7 +39,7 @@ def test_small_curves_stay_whole() -> None:
 def test_segments_tile_the_rows_within_their_limits(rows: int, seed: int, levels: int) -> None:
     """levels 1 is a constant curve: it has one hash everywhere, so only the limits cut it."""
     values = pa.array(np.random.default_rng(seed).integers(levels, size=rows).astype(np.float32))
-    spans, avg = cut(values)
+    spans, avg = cut_array(values)
     assert [span.start for span in spans] == [0, *(span.stop for span in spans[:-1])]
     assert spans[-1].stop == rows
     assert all(avg // 2 <= len(span) <= 2 * avg for span in spans[:-1])
@@ -42,15 +47,15 @@ def test_segments_tile_the_rows_within_their_limits(rows: int, seed: int, levels
 
 
 def test_the_average_is_met() -> None:
-    spans, avg = cut(pa.array(np.random.default_rng(1).normal(size=400_000).astype(np.float32)))
+    spans, avg = cut_array(pa.array(np.random.default_rng(1).normal(size=400_000).astype(np.float32)))
     assert 0.7 * avg < 400_000 / len(spans) < 1.3 * avg
 
 
 def test_an_insertion_moves_only_the_cuts_around_it() -> None:
     values = np.random.default_rng(2).normal(size=60_000).astype(np.float32)
     longer = np.concatenate([values[:30_000], np.float32([1, 2, 3]), values[30_000:]])
-    before, avg = cut(pa.array(values))
-    after, _ = cut(pa.array(longer), avg)
+    before, avg = cut_array(pa.array(values))
+    after, _ = cut_array(pa.array(longer), avg)
     texts_before = {values[span.start : span.stop].tobytes() for span in before}
     texts_after = {longer[span.start : span.stop].tobytes() for span in after}
     assert len(texts_after - texts_before) <= 3
@@ -58,7 +63,7 @@ def test_an_insertion_moves_only_the_cuts_around_it() -> None:
 
 def test_texts_are_cut_by_content_too() -> None:
     words = np.array(["sand", "shale", "lime", "coal"])[np.random.default_rng(3).integers(4, size=20_000)]
-    spans, avg = cut(pa.array(words.tolist(), pa.string()))
+    spans, avg = cut_array(pa.array(words.tolist(), pa.string()))
     assert len(spans) > 2
-    again, _ = cut(pa.array([None, *words.tolist()], pa.string()), avg)
+    again, _ = cut_array(pa.array([None, *words.tolist()], pa.string()), avg)
     assert {span.stop + 1 for span in spans[:-2]} & {span.stop for span in again}
