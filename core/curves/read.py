@@ -68,7 +68,8 @@ def assemble(wanted: Plan, blobs: Mapping[str, bytes]) -> pa.Table:
     index = index.slice(first - base, len(values))
     if len(index) != len(values):
         raise ContentMismatch(f"the index layer has {len(index)} of the {len(values)} rows that the values have")
-    start, stop = _bounds(index, wanted.window)
+    scale = None if pa.types.is_timestamp(index.type) else index.type.scale
+    start, stop = bounds(index_ticks(index), *ends(wanted.window, scale))
     name = wanted.mnemonic if wanted.mnemonic != kind else f"{wanted.mnemonic}:2"
     return pa.table([index.slice(start, stop - start), values.slice(start, stop - start)], names=[kind, name])
 
@@ -110,21 +111,18 @@ def _touches(layer: Descriptor, window: Window) -> bool:
     if not high:
         return True
     scale = None if "T" in low else 0
-    start, stop = _ends(window, scale)
+    start, stop = ends(window, scale)
     return (stop is None or parse_tick(low, scale) <= stop) and (start is None or parse_tick(high, scale) >= start)
 
 
-def _bounds(index: Values, window: Window) -> tuple[int, int]:
-    """Rows [start, stop) of an index column that lie in the window."""
-    scale = None if pa.types.is_timestamp(index.type) else index.type.scale
-    ticks = index_ticks(index)
-    start, stop = _ends(window, scale)
+def bounds(ticks: Ticks, start: Decimal | None, stop: Decimal | None) -> tuple[int, int]:
+    """Rows [low, high) of ascending ticks that lie from start to stop, both included, None open."""
     low = 0 if start is None else _search(ticks, start, "left")
     high = len(ticks) if stop is None else _search(ticks, stop, "right")
     return low, max(low, high)
 
 
-def _ends(window: Window, scale: int | None) -> tuple[Decimal | None, Decimal | None]:
+def ends(window: Window, scale: int | None) -> tuple[Decimal | None, Decimal | None]:
     """Both bounds in ticks; CurveError for one that is no index value, and for a window upside down."""
     start, stop = (None if end is None else parse_tick(end, scale) for end in (window.start, window.stop))
     if start is not None and stop is not None and start > stop:
