@@ -12,15 +12,15 @@ from decimal import Decimal
 import numpy as np
 import numpy.typing as npt
 
+from .errors import CurveError
 from .model import Ticks, parse_tick
 from .schema import Config, IndexHeader, SegmentHeader
+from .units import conversion
 
 TIME_SCALE = 6
 """Decimals of a time in seconds: its ticks are microseconds."""
 
 Rows = npt.NDArray[np.int64]
-
-_METRES = {"m": 1.0, "ft": 0.3048, "in": 0.0254, "0.1 in": 0.00254, "mm": 0.001, "cm": 0.01}
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Axis:
             return ticks
         if index.unit == self.unit:
             return ticks * np.int64(10 ** (self.scale - index.scale))
-        factor = _METRES[index.unit] / _METRES[self.unit] * 10 ** (self.scale - index.scale)
-        converted: Ticks = np.rint(ticks * factor).astype(np.int64)
+        factor, _ = conversion(index.unit, self.unit)
+        converted: Ticks = np.rint(ticks * float(factor * 10 ** (self.scale - index.scale))).astype(np.int64)
         return converted
 
     def tick(self, text: str) -> int:
@@ -51,7 +51,9 @@ def common_axis(old: IndexHeader, new: IndexHeader) -> Axis | None:
         return None
     if old.scale is None or new.scale is None:
         return Axis(None, "s")
-    if old.unit != new.unit and not (old.unit in _METRES and new.unit in _METRES):
+    try:
+        conversion(old.unit, new.unit)
+    except CurveError:
         return None
     return Axis(max(old.scale, new.scale), new.unit)
 
@@ -75,7 +77,7 @@ def same_steps(old: IndexHeader, new: IndexHeader) -> bool:
 def shifts(old: Config, new: Config, axis: Axis) -> tuple[int, ...]:
     """The shifts, in ticks of the axis, that are worth trying: one, or two where the segments cannot tell."""
     votes = Counter({0: 0})
-    if same_steps(old.index, new.index) and old.stats.count == new.stats.count:
+    if same_steps(old.index, new.index) and old.rows == new.rows:
         votes[axis.tick(new.segments[0].index[0]) - axis.tick(old.segments[0].index[0])] += 0
     if old.index.unit == new.index.unit:
         mine, theirs = _single(old), _single(new)

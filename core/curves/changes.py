@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .dtypes import elements_of
 from .model import Values
 
 Mask = npt.NDArray[np.bool_]
@@ -86,9 +87,7 @@ def _absent(values: Values) -> Mask:
 def _numbers(values: Values, other: pa.DataType) -> tuple[Numbers, Mask]:
     """Elements as int64 or float64 of shape (rows, width), and which are there; `other` is what they meet."""
     rows, width = len(values), _width(values.type)
-    flat = values
-    if isinstance(values, pa.FixedSizeListArray):
-        flat = values.values.slice(values.offset * width, rows * width)  # of an absent row: whatever lies there
+    flat = elements_of(values)
     there = np.asarray(flat.is_valid().to_numpy(zero_copy_only=False), dtype=bool).reshape(rows, width)
     there = there & np.asarray(values.is_valid().to_numpy(zero_copy_only=False), dtype=bool)[:, None]
     mine, theirs = flat.type, _element(other)

@@ -20,6 +20,7 @@ import pyarrow as pa
 from .alignment import Axis, Rows, common_axis, constant_shift, match, regular_ticks, same_steps, shifts
 from .changes import Changes, changes
 from .differences import CurveDiff, SegmentCounts, figure, header_changes, index_change, intervals, runs
+from .dtypes import arrow_type
 from .errors import ContentMismatch, CurveError
 from .model import Ticks, Values, tick_text
 from .pack import Previous
@@ -91,7 +92,7 @@ def plan(old: Version, new: Version) -> DiffPlan:
     axis, same_index = common_axis(a.index, b.index), a.index.index_id == b.index.index_id
     if a.values_id == b.values_id:
         bare = DiffPlan(old, new, axis, by_rows=True, shifts=())
-    elif same_index or (axis is None and a.stats.count == b.stats.count):
+    elif same_index or (axis is None and a.rows == b.rows):
         bare = DiffPlan(old, new, axis, by_rows=True, shifts=(0,))
     else:
         bare = DiffPlan(old, new, axis, by_rows=False, shifts=shifts(a, b, axis) if axis else ())
@@ -120,15 +121,15 @@ def assemble(wanted: DiffPlan, blobs: Mapping[str, bytes], most: int = MOST_INTE
     found = min((_compare(wanted, shift, old, new, both) for shift in tried), key=_Found.differing, default=None)
     same = a.values_id == b.values_id
     if found is None:
-        found = _Found.all(0 if same else a.stats.count, 0 if same else b.stats.count)
+        found = _Found.all(0 if same else a.rows, 0 if same else b.rows)
     header, index = header_changes(a, b), index_change(a, b, axis, both, None if same else found.shift)
     return CurveDiff(
         old=wanted.old.digest,
         new=wanted.new.digest,
         equal=not found.differing() and not header and not index,
         values_equal=not found.differing(),
-        rows_old=a.stats.count,
-        rows_new=b.stats.count,
+        rows_old=a.rows,
+        rows_new=b.rows,
         header=header,
         index=index,
         segments=_segments(a, b),
@@ -169,13 +170,13 @@ class _Side:
         wanted = {layer.digest for layer in layers}
         for at, (layer, segment) in enumerate(zip(version.layers("values"), config.segments, strict=True)):
             if layer.digest in wanted:
-                parts[at] = decode(layer.check(blobs[layer.digest]), segment.rows)[1]
+                parts[at] = _typed(decode(layer.check(blobs[layer.digest]), segment.rows)[1], config, layer)
         ticks = regular_ticks(config.index)
         index = [layer for layer in version.layers("index") if layer.digest in wanted]
         if index:
             ticks = np.concatenate([index_ticks(decode(layer.check(blobs[layer.digest]))[1]) for layer in index])
-        if ticks is not None and len(ticks) != config.stats.count:
-            raise ContentMismatch(f"{version.digest} has {len(ticks)} index values for {config.stats.count} samples")
+        if ticks is not None and len(ticks) != config.rows:
+            raise ContentMismatch(f"{version.digest} has {len(ticks)} index values for {config.rows} samples")
         return cls(config, ticks, parts)
 
     def gather(self, positions: Sequence[int]) -> tuple[Rows, Values]:
@@ -189,6 +190,15 @@ class _Side:
     def at(self, rows: Rows) -> Ticks:
         """The index values of some rows."""
         return rows if self.ticks is None else self.ticks[rows]
+
+
+def _typed(values: Values, config: Config, layer: Descriptor) -> Values:
+    """A layer's values in the type that the config says, since Parquet has no lists of fixed size."""
+    try:
+        return values.cast(arrow_type(config.dtype, config.width))
+    except pa.ArrowException as error:
+        wanted = config.dtype if config.width == 1 else f"{config.width} {config.dtype} a row"
+        raise ContentMismatch(f"layer {layer.digest} holds {values.type}, not {wanted}") from error
 
 
 @dataclass(frozen=True, eq=False)

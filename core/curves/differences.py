@@ -215,7 +215,7 @@ def _span(config: Config) -> IndexSpan:
         start=config.segments[0].index[0],
         stop=config.segments[-1].index[1],
         step=index.regular.step if index.regular else None,
-        rows=config.stats.count,
+        rows=config.rows,
     )
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dataforge_registry.core.curves.diff import MOST_INTERVALS, Version, assemble, plan
 from dataforge_registry.core.curves.differences import CurveDiff
-from dataforge_registry.core.curves.errors import CurveError
+from dataforge_registry.core.curves.errors import ContentMismatch, CurveError
 from dataforge_registry.core.curves.model import Curve, Frame, Index, Well
 from dataforge_registry.core.curves.pack import Packed
 
@@ -291,3 +291,24 @@ def test_a_config_that_tells_of_other_segments_is_refused(make: Any) -> None:
     wrong = Version(one.digest, one.manifest, many.config, one.raw)
     with pytest.raises(CurveError, match="its config tells of other segments"):
         plan(version(one), wrong)
+
+
+def test_an_array_curve_row_by_row(make: Any) -> None:
+    images = [[float(row), float(row) + 0.5, None] for row in range(50)]
+    kind = pa.list_(pa.float32(), 3)
+    first = make.pack(make.frame(pa.array(images, kind)))
+    images[20][1] = 99.0
+    images[21] = [None, None, None]
+    second = make.pack(make.frame(pa.array(images, kind)), first)
+    found, _ = diff(first, second)
+    assert (found.rows_old, found.rows_new, found.changed, found.nulled) == (50, 50, 2, 1)
+    assert (found.largest, found.largest_at) == (78.5, make.index(50).text(20))
+    assert [interval.samples for interval in found.intervals] == [2]
+
+
+def test_layers_of_another_type_than_the_config_says(make: Any) -> None:
+    texts, numbers = make.pack(make.frame(pa.array(["a", "b"], pa.string()))), make.packed([1.0, 2.0])
+    wrong = Version(numbers.digest, texts.manifest, numbers.config, texts.raw)
+    wanted = plan(version(make.packed([1.0, 3.0])), wrong)
+    with pytest.raises(ContentMismatch, match="holds string, not float32"):
+        assemble(wanted, make.packed([1.0, 3.0]).blobs | texts.blobs)
