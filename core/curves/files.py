@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from .errors import CurveError
-from .las import read_las
+from .las import las_frames
 from .model import Frame
 
 SUFFIXES = {".las": "LAS"}
@@ -26,4 +26,4 @@ def read_frames(
     if not is_log_file(path):
         known = ", ".join(sorted(SUFFIXES))
         raise CurveError(f"{path.name} is no log file by its name; known endings are {known}")
-    return [read_las(path.read_bytes(), path.name, frame)]
+    return las_frames(path.read_bytes(), path.name, frame, well)

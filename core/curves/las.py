@@ -1,249 +1,223 @@
-"""LAS files (CWLS LAS 1.2, 2.0, basic 3.0) as frames: exact values, or a refusal with line and reason.
+"""LAS files (CWLS LAS 1.2, 2.0, 3.0) as frames: exact values, or a refusal with line and reason.
 
-lasio reads the header; the data section is read here, because a silently wrong table is worse than none.
-A header that disagrees with its data (STRT, STOP, STEP) is a finding, kept with the curves, and no refusal.
+A silently wrong table is worse than none, so a log section that would not be read right refuses the file. A header that
+disagrees with its data (STRT, STOP, STEP) is a finding, kept with the curves, and no refusal; so is another data set of
+LAS 3.0 (core, tops ...) that cannot be a frame.
 """
 
 import hashlib
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-
-import lasio
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
+from dataclasses import dataclass, replace
 
 from .errors import LasRefused
 from .families import canonical_index_unit, index_kind
-from .las_data import DELIMITERS, Column, Row, column_of, rows_of, split_line
-from .las_index import direction_of, ticks_of
-from .las_sections import Sections, parse_header, sections_of, text_of, value_of
-from .model import Curve, Frame, Index, Original, Ticks, Well
+from .las_check import check_end, disagreements, number_of
+from .las_columns import array_of, column_of
+from .las_curves import Definition, definitions_of, index_place
+from .las_data import DELIMITERS, delimiter_of, table_of
+from .las_header import Item, unit_of, value_of
+from .las_index import direction_of, index_of
+from .las_sections import Section, Version, items_of, sections_of, text_of, title_of, version_of
+from .las_well import acquired_of, datum_of, run_of, well_of
+from .limits import LIMITS, Limits
+from .model import Curve, Frame, Index, Original, Values, Well
 
-_NUMBERS = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4}|\d{2})", re.ASCII)
-_DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d-%b-%Y", "%d %b %Y", "%d-%B-%Y", "%d %B %Y")
+_LOG = "log"
+_Parts = dict[tuple[str, str, int], list[Item]]
 
 
 @dataclass(frozen=True)
-class _Definition:
-    mnemonic: str
-    unit: str
-    description: str
-    line: str
+class _DataSet:
+    """A data section, the lines that define its columns, and the parameters that go with it."""
+
+    section: Section
+    definitions: list[Item]
+    parameters: list[Item]
+
+    @property
+    def is_log(self) -> bool:
+        return self.section.title.set == _LOG
+
+    @property
+    def run(self) -> str:
+        return run_of(self.parameters)
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What all data sets of a file have in common. null: NULL as a number; null_text: as config headers give it."""
+
+    version: Version
+    header: list[Item]
+    well: Well
+    null: float | None
+    null_text: str
+    complete: bool  # the file's last line has an end
+    limits: Limits
+
+
+def las_frames(
+    content: bytes, file: str, frame: str | None = None, well: str | None = None, limits: Limits = LIMITS
+) -> list[Frame]:
+    """The frames that a LAS file holds: one of LAS 1.2 and 2.0, one for each data set of LAS 3.0.
+
+    file: its name, for the record and for a well without a name. frame: a name for the log's frame; None takes the run
+    from the header (`run ONE`), else `log`; other data sets are named by themselves (`core 2`). well: the well's name
+    where WELL is empty. LasRefused says what is wrong and where.
+    """
+    text = text_of(content)
+    sections = sections_of(text)
+    version = version_of(sections)
+    findings: list[str] = []
+    parts = _parts(sections, version, findings)
+    header = parts[("", "well", 0)]
+    null_text = value_of(header, "NULL")
+    null = number_of(null_text)
+    if null is None:
+        what = f"is {null_text!r}, no number; no value was read as absent" if null_text else "is missing"
+        findings.append(f"NULL {what}")
+    else:
+        null_text = repr(null).removesuffix(".0")  # -999.2500 and -999.25 are one null
+    hole = well_of(header, file, well, findings)
+    shared = _Shared(version, header, hole, null, null_text, text.endswith("\n"), limits)
+    sets = _data_sets(sections, parts)
+    read: list[tuple[Frame, list[str]]] = []
+    for data, name in zip(sets, _names(sets, header, frame), strict=True):
+        own: list[str] = []
+        try:
+            read.append((_frame(data, name, shared, own), own))
+        except LasRefused as error:
+            if data.is_log:
+                raise
+            findings.append(f"section {data.section.title.printed} was not read: {error}")
+    if not read:
+        raise LasRefused(f"no data set of it can be read: {findings[-1]}")
+    digest = hashlib.sha256(content).hexdigest()
+    return [
+        replace(found, original=Original(file, f"LAS {version.printed}", digest, tuple(findings + own)))
+        for found, own in read
+    ]
 
 
 def read_las(content: bytes, file: str, frame: str | None = None) -> Frame:
-    """The frame that a LAS file holds.
+    """The first frame of a LAS file: of LAS 1.2 and 2.0 the only one. As las_frames."""
+    return las_frames(content, file, frame)[0]
 
-    file: its name, for the record and for a well without a name. frame: the frame's name; None takes the run from the
-    header (`run ONE`), else `log`. LasRefused says what is wrong and where.
-    """
-    sections = sections_of(text_of(content))
-    version = _version(sections)
-    header, findings = parse_header(sections.header)
-    findings = sections.findings + findings
-    definitions = _definitions(header, sections, findings)
-    null_text, null = _null(header, findings)
-    rows = _rows(sections, len(definitions), findings)
-    lines = [row.line for row in rows]
-    ticks, scale = ticks_of([row.texts[0] for row in rows], lines, null)
-    _cut_off(sections, header, ticks, scale, lines[-1])
-    direction, order = direction_of(ticks, lines)
-    findings += _disagreements(header, ticks, scale)
-    curves = [
-        _curve(definition, [row.texts[at] for row in rows], lines, null, null_text, order, findings)
-        for at, definition in enumerate(definitions[1:], 1)
-    ]
-    run = value_of(header.params, "RUN") or value_of(header.well, "RUN")
+
+def _parts(sections: Sequence[Section], version: Version, findings: list[str]) -> _Parts:
+    """The header lines of each section by set, part and number; LasRefused where a part of a log is missing."""
+    parts: _Parts = {}
+    for section in sections:
+        title = section.title
+        if title.part == "unknown":
+            findings.append(f"section {title.printed} was not read")
+        if title.part in {"well", "definition", "parameter"}:
+            swapped = title.part == "well" and version.number < 2
+            parts.setdefault((title.set, title.part, title.number), []).extend(
+                items_of(section, findings, swapped=swapped)
+            )
+    seen = {section.title.part for section in sections}
+    wanted = (("well", "~Well"), ("definition", "~Curve"), ("data", "~A data"))
+    missing = [name for part, name in wanted if part not in seen]
+    if missing:
+        raise LasRefused(f"the file is cut off or incomplete: it has no {' and no '.join(missing)} section")
+    return parts
+
+
+def _data_sets(sections: Sequence[Section], parts: _Parts) -> list[_DataSet]:
+    """Each data section with the definition it names behind its bar, else with that of its own set and number."""
+    sets: list[_DataSet] = []
+    seen: set[tuple[str, int]] = set()
+    for section in sections:
+        title = section.title
+        if title.part != "data":
+            continue
+        if (title.set, title.number) in seen:
+            what = "log data" if title.set == _LOG else f"{title.set} data"
+            raise LasRefused(f"a second {what} section; number them, or split the file", section.line)
+        seen.add((title.set, title.number))
+        named = title_of("~" + title.link) if title.link else title
+        places = ((named.set, named.number), (title.set, title.number), (title.set, 0))
+        definitions = next((parts[key] for place in places if (key := (place[0], "definition", place[1])) in parts), [])
+        parameters = parts.get((title.set, "parameter", title.number), [])
+        general = parts.get((_LOG, "parameter", 0), []) if title.set == _LOG and title.number else []
+        sets.append(_DataSet(section, definitions, parameters + general))
+    return sets
+
+
+def _names(sets: Sequence[_DataSet], header: Sequence[Item], frame: str | None) -> list[str]:
+    """A frame name for each data set, all different."""
+    run = run_of(header)
+    names: list[str] = []
+    for data in sets:
+        title = data.section.title
+        own = data.run or run
+        name = (frame or (f"run {own}" if own else _LOG)) if data.is_log else title.set
+        names.append(name)
+    numbered = [f"{name} {data.section.title.number}" for name, data in zip(names, sets, strict=True)]
+    return [long if names.count(name) > 1 else name for name, long in zip(names, numbered, strict=True)]
+
+
+def _frame(data: _DataSet, name: str, shared: _Shared, findings: list[str]) -> Frame:
+    items, section = data.definitions, data.section
+    at = index_place(items, data.is_log)
+    declared = shared.version.delimiter
+    if declared not in DELIMITERS:
+        raise LasRefused(f"DLM is {declared}: LAS knows SPACE, TAB and COMMA")
+    delimiter = delimiter_of(section.text, DELIMITERS[declared], len(items))
+    if delimiter != DELIMITERS[declared]:
+        words = {None: "white space", ",": "commas", "\t": "tabs"}
+        findings.append(f"values are parted by {words[delimiter]}, though the header does not say so (DLM)")
+    table = table_of(section.text, section.line, len(items), delimiter, shared.version.wrapped, shared.limits)
+    ticks, scale = index_of(table, items, at, shared.null, findings)
+    unit = canonical_index_unit(items[at].unit or (unit_of(shared.header, "STRT") if data.is_log else ""))
+    if data.is_log and not shared.complete:
+        check_end(shared.header, ticks, scale, int(table.lines[-1]))
+    direction, order = direction_of(ticks, table.lines)
+    if data.is_log and not section.title.number:
+        findings += disagreements(shared.header, ticks, scale, unit)
+    curves: list[Curve] = []
+    for definition in definitions_of(items, findings):
+        if at in definition.places:
+            continue
+        places, form = definition.places, definition.format
+        column = (
+            array_of(definition.mnemonic, table, places, shared.null, form)
+            if definition.is_array
+            else column_of(definition.mnemonic, table, places[0], shared.null, form)
+        )
+        for text, count in column.odd.items():
+            findings.append(f"{definition.mnemonic}: {text!r} read as absent, {count} times")
+        values = column.values if order is None else column.values.take(order)
+        curves.append(_curve(definition, values, column.decimals, shared.null_text))
+    run = data.run or run_of(shared.header)
     return Frame(
-        well=_well(header, file),
-        name=frame or (f"run {run}" if run else "log"),
-        index=_index(definitions[0], ticks[order], scale, direction, header),
+        well=shared.well,
+        name=name,
+        index=Index(
+            kind=index_kind(items[at].mnemonic, unit) if scale is not None else "TIME",
+            mnemonic=items[at].mnemonic,
+            unit=unit,
+            unit_original=items[at].unit,
+            ticks=ticks if order is None else ticks[order],
+            scale=scale,
+            direction=direction,
+            datum=datum_of(data.parameters, shared.header),
+        ),
         curves=tuple(curves),
         run=run or None,
-        service_company=value_of(header.well, "SRVC") or None,
-        acquired=_date(value_of(header.well, "DATE")),
-        original=Original(file, f"LAS {version}", hashlib.sha256(content).hexdigest(), tuple(findings)),
+        service_company=value_of(shared.header, "SRVC") or None,
+        acquired=acquired_of(shared.header, shared.version.number),
     )
 
 
-def _definitions(header: lasio.LASFile, sections: Sections, findings: list[str]) -> list[_Definition]:
-    """The curves of ~C, index first, each with a name of its own."""
-    curves = list(header.curves)
-    if not curves:
-        raise LasRefused("the ~Curve section defines no curve")
-    if len(curves) == 1:
-        raise LasRefused(f"the ~Curve section defines the index {curves[0].original_mnemonic} and no curve on it")
-    printed = sections.definitions if len(sections.definitions) == len(curves) else [""] * len(curves)
-    taken: set[str] = set()
-    definitions: list[_Definition] = []
-    for curve, line in zip(curves, printed, strict=True):
-        name = unique = str(curve.original_mnemonic).strip() or "UNKNOWN"
-        number = 1
-        while unique in taken:
-            number += 1
-            unique = f"{name}:{number}"
-        if unique != name:
-            findings.append(f"mnemonic {name} stands more than once; one of them is read as {unique}")
-        taken.add(unique)
-        definitions.append(_Definition(unique, str(curve.unit).strip(), str(curve.descr).strip(), line))
-    return definitions
-
-
-def _null(header: lasio.LASFile, findings: list[str]) -> tuple[str, float | None]:
-    text = value_of(header.well, "NULL")
-    try:
-        return text, float(text)
-    except ValueError:
-        findings.append(f"NULL is {text!r}, no number; no value was read as absent" if text else "NULL is missing")
-        return text, None
-
-
-def _version(sections: Sections) -> str:
-    version, delimiter = sections.version.get("VERS", ""), sections.version.get("DLM", "")
-    if _number(version) is None:
-        raise LasRefused(f"VERS is {version or 'missing'}: header lines are ordered by version, give 1.2, 2.0 or 3.0")
-    if delimiter not in DELIMITERS:
-        raise LasRefused(f"DLM is {delimiter}: LAS knows SPACE, TAB and COMMA")
-    return version
-
-
-def _rows(sections: Sections, columns: int, findings: list[str]) -> list[Row]:
-    delimiter = DELIMITERS[sections.version.get("DLM", "")]
-    wrapped = sections.version.get("WRAP", "NO") in {"YES", "Y", "TRUE"}
-    first = next(((line, text) for line, text in sections.data if text.strip()), None)
-    if first is None:
-        raise LasRefused("the file is cut off or empty: its data section has no row")
-    if delimiter is None and len(split_line(first[1], None)) != columns == len(split_line(first[1], ",")):
-        delimiter = ","
-        findings.append("values are parted by commas, though the header does not say DLM COMMA")
-    return rows_of(sections.data, columns, delimiter, wrapped)
-
-
-def _cut_off(sections: Sections, header: lasio.LASFile, ticks: Ticks, scale: int | None, line: int) -> None:
-    """A last line without its end, short of STOP: the tail of the file is missing, and perhaps of its last value."""
-    stop = _number(value_of(header.well, "STOP"))
-    if sections.ends_with_newline or scale is None or stop is None:
-        return
-    if abs(stop - ticks[-1] / 10**scale) > _tolerance(ticks / 10.0**scale):
-        raise LasRefused(f"the file is cut off in its last line, before STOP ({stop:g}) is reached", line)
-
-
-def _curve(
-    definition: _Definition,
-    texts: Sequence[str],
-    lines: Sequence[int],
-    null: float | None,
-    null_text: str,
-    order: npt.NDArray[np.intp],
-    findings: list[str],
-) -> Curve:
-    column: Column = column_of(definition.mnemonic, texts, lines, null)
-    findings += [f"{definition.mnemonic}: {text!r} read as absent, {count} times" for text, count in column.odd.items()]
+def _curve(definition: Definition, values: Values, decimals: int | None, null_text: str) -> Curve:
     return Curve(
         mnemonic=definition.mnemonic,
-        unit=definition.unit,
-        values=column.values.take(pa.array(order, pa.int64())),
-        description=definition.description,
+        unit=definition.item.unit,
+        values=values,
+        description=definition.item.description,
         null_original=null_text or None,
-        text_decimals=column.decimals,
-        definition=definition.line,
+        text_decimals=decimals,
+        definition=definition.text,
     )
-
-
-def _tolerance(values: npt.NDArray[np.float64]) -> float:
-    """Half the usual step: headers are rounded."""
-    typical = float(np.median(np.diff(values))) if len(values) > 1 else 0.0
-    return max(abs(typical) / 2, 1e-4)
-
-
-def _disagreements(header: lasio.LASFile, ticks: Ticks, scale: int | None) -> list[str]:
-    """STRT, STOP and STEP against the data, in recorded order; half a step of rounding is let pass."""
-    if scale is None:
-        return []
-    values = ticks / 10.0**scale
-    steps = np.diff(values)
-    tolerance = _tolerance(values)
-    found: list[str] = []
-    for name, actual in (("STRT", values[0]), ("STOP", values[-1])):
-        said = _number(value_of(header.well, name))
-        if said is None or abs(said - actual) > tolerance:
-            found.append(f"{name} is {'missing' if said is None else f'{said:g}'}; the data have {actual:g}")
-    said = _number(value_of(header.well, "STEP"))
-    if said is None:
-        found.append("STEP is missing")
-    elif said and len(steps) and np.any(np.abs(steps - said) > max(abs(said) * 0.01, 1.5 * 10.0**-scale)):
-        found.append(f"STEP is {said:g}; the data move by {steps.min():g} to {steps.max():g}")
-    return found
-
-
-def _index(definition: _Definition, ticks: Ticks, scale: int | None, direction: str, header: lasio.LASFile) -> Index:
-    unit = canonical_index_unit(definition.unit or _unit_of(header, "STRT"))
-    return Index(
-        kind=index_kind(definition.mnemonic, unit) if scale is not None else "TIME",
-        mnemonic=definition.mnemonic,
-        unit=unit,
-        unit_original=definition.unit,
-        ticks=ticks,
-        scale=scale,
-        direction=direction,
-        datum=_datum(header),
-    )
-
-
-def _datum(header: lasio.LASFile) -> str | None:
-    """What the log's depths are measured from, `KB` for `K.B.`: depth reference, else log or drilling measured from."""
-    names = ("DREF", "LMF", "DMF")
-    return (value_of(header.params, *names) or value_of(header.well, *names)).replace(".", "") or None
-
-
-def _unit_of(header: lasio.LASFile, mnemonic: str) -> str:
-    return next((str(item.unit) for item in header.well if item.original_mnemonic == mnemonic), "")
-
-
-def _well(header: lasio.LASFile, file: str) -> Well:
-    """Named by WELL, else by UWI or API, else by the file: two nameless files are not one well."""
-    uwi = value_of(header.well, "UWI", "API")
-    stem = file.rpartition("/")[2].rpartition(".")[0] or file
-    return Well(
-        name=value_of(header.well, "WELL") or uwi or stem,
-        uwi=uwi,
-        country=value_of(header.well, "CTRY"),
-        field=value_of(header.well, "FLD"),
-    )
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if np.isfinite(number) else None
-
-
-def _date(text: str) -> str | None:
-    """ISO date of a header date that reads one way only: 06-21-97 does, 01/02/2001 does not."""
-    words = text.split("T")[0].strip()
-    if numbers := _NUMBERS.fullmatch(words):
-        return _one_way(*numbers.groups())
-    for form in _DATES:
-        for candidate in (words, words.split(" ")[0]):
-            try:
-                return date.isoformat(datetime.strptime(candidate, form).date())
-            except ValueError:
-                continue
-    return None
-
-
-def _one_way(first: str, second: str, year: str) -> str | None:
-    """Day and month in either order, where only one of the two orders is a date (or both are the same)."""
-    century = "%Y" if len(year) == 4 else "%y"
-    found: set[str] = set()
-    for order in ("%d %m", "%m %d"):
-        try:
-            found.add(date.isoformat(datetime.strptime(f"{first} {second} {year}", f"{order} {century}").date()))
-        except ValueError:
-            continue
-    return found.pop() if len(found) == 1 else None

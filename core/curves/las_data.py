@@ -1,159 +1,206 @@
-"""The data section of a LAS file: rows of text to typed columns, exact to the printed digits.
+"""The data section of a LAS file cut into values, without a Python object for each: rows x columns, or a refusal.
 
-A value is what the text says: nothing is guessed. A row that does not fill its columns, or a value that is no number
-among numbers, refuses the file with its line.
+A row that does not fill its columns refuses the file with its line. Text is cut in blocks of a few megabytes by numpy,
+values are parsed by Arrow; quotes take the slower road through csv.
 """
 
 import csv
-import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from .errors import LasRefused
-from .model import Values
+from .limits import Limits
 
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-# How loggers and spreadsheets print an absent value where NULL should stand.
-ABSENT = frozenset(
-    {"", "-", "--", "---", "nan", "na", "n/a", "#n/a", "null", "(null)", "none", "err", "error"}
-    | {"1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"}
-)
 DELIMITERS = {"SPACE": None, "": None, "TAB": "\t", "COMMA": ","}
-_FLOAT64_DIGITS = 15
+NUMBER = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
+_BLOCK = 4 << 20
+_COMMENT = re.compile(rb"^[ \t]*#[^\n]*", re.MULTILINE)
+_BLANK = np.zeros(256, dtype=bool)
+_BLANK[[9, 10, 11, 12, 13, 26, 32]] = True  # 26: Ctrl-Z, the end of a file under DOS
 
 
-@dataclass(frozen=True)
-class Row:
-    """The texts of one index value, and the line (from 1) it starts on."""
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Values of shape (rows, columns), row-major and flat.
 
-    line: int
-    texts: list[str]
-
-
-def rows_of(lines: Iterable[tuple[int, str]], columns: int, delimiter: str | None, wrapped: bool) -> list[Row]:
-    """The rows of numbered lines. columns: values per row, index included; delimiter None: white space.
-
-    LasRefused where a row does not have exactly that many values.
+    texts: as printed. numbers: float64, NaN where the text is no plain number. decimals: digits behind the point.
+    shifted: whether an exponent follows, or None where no value has one. lines: of each row, from 1.
     """
-    rows: list[Row] = []
-    open_row: Row | None = None
-    for line, text in lines:
-        texts = split_line(text, delimiter)
-        if not texts:
-            continue
-        if wrapped and open_row is not None:
-            open_row.texts.extend(texts)
-        else:
-            open_row = Row(line, texts)
-        found = len(open_row.texts)
-        if found > columns or (found < columns and not wrapped):
-            raise LasRefused(_ragged(found, columns, wrapped), line)
-        if found == columns:
-            rows.append(open_row)
-            open_row = None
-    if open_row is not None:
-        raise LasRefused(
-            f"the file is cut off: its last row has {len(open_row.texts)} of {columns} values", open_row.line
-        )
-    return rows
+
+    columns: int
+    texts: pa.LargeStringArray
+    numbers: npt.NDArray[np.float64]
+    decimals: npt.NDArray[np.int32]
+    shifted: npt.NDArray[np.bool_] | None
+    lines: npt.NDArray[np.int64]
+
+    def column(self, at: int) -> pa.LargeStringArray:
+        """The texts of a column."""
+        return self.texts.take(np.arange(at, len(self.texts), self.columns))
+
+
+def table_of(text: str, line: int, columns: int, delimiter: str | None, wrapped: bool, limits: Limits) -> Table:
+    """The values of a data section. line: of its title; delimiter None: white space.
+
+    LasRefused where a row does not have exactly `columns` values, or the whole more than `limits` allow.
+    """
+    pieces: list[tuple[pa.LargeStringArray, npt.NDArray[np.int64]]] = []
+    for block, first in _blocks(text, line + 1):
+        texts, at = _cut(block, delimiter)
+        at += first
+        if not wrapped:
+            _check_rows(at, columns)
+        pieces.append((texts, at))
+        limits.check_samples(sum(len(texts) for texts, _ in pieces) // columns, columns, f"the section of line {line}")
+    texts = pa.concat_arrays([texts for texts, _ in pieces]) if pieces else pa.array([], pa.large_string())
+    at = np.concatenate([at for _, at in pieces]) if pieces else np.empty(0, dtype=np.int64)
+    if not len(texts):
+        raise LasRefused("the file is cut off or empty: its data section has no row", line)
+    if wrapped:
+        _check_wrapped(at, columns)
+    numbers = numbers_of(texts)
+    return Table(columns, texts, numbers, _decimals(texts), _shifted(texts), at[::columns])
+
+
+def _blocks(text: str, line: int) -> Iterator[tuple[bytes, int]]:
+    """Whole lines of some megabytes, and the number of the first."""
+    start = 0
+    while start < len(text):
+        stop = text.find("\n", start + _BLOCK)
+        stop = len(text) if stop < 0 else stop + 1
+        part = text[start:stop]
+        block = (part.replace("\xa0", " ") if not part.isascii() else part).encode("utf-8", "surrogatepass")
+        yield _COMMENT.sub(b"", block) if b"#" in block else block, line
+        line += part.count("\n")
+        start = stop
+
+
+def _cut(block: bytes, delimiter: str | None) -> tuple[pa.LargeStringArray, npt.NDArray[np.int64]]:
+    """The values of a block as large_string, and of each the number of line breaks before it."""
+    if b'"' in block:
+        return _cut_quoted(block, delimiter)
+    data = np.frombuffer(block, np.uint8)
+    breaks = np.flatnonzero(data == 10)
+    if delimiter is None:
+        solid = ~_BLANK[data]
+        edges = np.diff(solid.view(np.int8), prepend=0, append=0)
+        starts, stops = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+        return _strings(data[solid], stops - starts), np.searchsorted(breaks, starts)
+    parts = (data == ord(delimiter)) | (data == 10)
+    stops = np.flatnonzero(parts)
+    if len(data) and data[-1] != 10:
+        stops = np.append(stops, len(data))
+    starts = np.concatenate(([0], stops[:-1] + 1)) if len(stops) else stops
+    texts = pc.ascii_trim(_strings(data[~parts], stops - starts), " \t\r\v\f\x1a")
+    at = np.searchsorted(breaks, starts)
+    filled = pc.binary_length(texts).to_numpy(zero_copy_only=False) > 0
+    blank = (np.bincount(at)[at] == 1) & ~filled if len(at) else filled
+    return (texts.filter(pa.array(~blank)), at[~blank]) if blank.any() else (texts, at)
+
+
+def _strings(data: npt.NDArray[np.uint8], lengths: npt.NDArray[np.int64]) -> pa.LargeStringArray:
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    buffers = [None, pa.py_buffer(offsets.data), pa.py_buffer(data.data)]
+    texts: Any = pa.Array.from_buffers(pa.large_string(), len(lengths), buffers)
+    return cast(pa.LargeStringArray, texts)
+
+
+def _cut_quoted(block: bytes, delimiter: str | None) -> tuple[pa.LargeStringArray, npt.NDArray[np.int64]]:
+    texts: list[str] = []
+    at: list[int] = []
+    for number, line in enumerate(block.decode("utf-8", "surrogatepass").split("\n")):
+        values = split_line(line, delimiter)
+        texts += values
+        at += [number] * len(values)
+    return pa.array(texts, pa.large_string()), np.array(at, dtype=np.int64)
 
 
 def split_line(text: str, delimiter: str | None) -> list[str]:
     """The values of a line; an empty line has none. Quotes hold text with delimiters in it together (LAS 3.0)."""
-    text = text.strip() if delimiter != "\t" else text.strip(" \r\n")
-    if not text:
+    bare = text.strip()
+    if not bare:
         return []
-    if delimiter is None:
-        return text.split() if '"' not in text else next(csv.reader([re.sub(r"\s+", " ", text)], delimiter=" "))
-    parts = (
-        next(csv.reader([text], delimiter=delimiter, skipinitialspace=True)) if '"' in text else text.split(delimiter)
-    )
-    return [part.strip() for part in parts]
+    text = bare if delimiter != "\t" else text.strip(" \r\n")
+    if '"' not in text:
+        return [part.strip() for part in text.split(delimiter)]
+    try:
+        if delimiter is None:
+            return next(csv.reader([re.sub(r"\s+", " ", text)], delimiter=" "))
+        return [part.strip() for part in next(csv.reader([text], delimiter=delimiter, skipinitialspace=True))]
+    except csv.Error as error:
+        raise LasRefused(f"a data line cannot be cut into its values: {error}: {text[:40]}") from error
 
 
-def _ragged(found: int, columns: int, wrapped: bool) -> str:
+def delimiter_of(text: str, declared: str | None, columns: int) -> str | None:
+    """The delimiter that cuts the first row into its columns: the declared one, else another that does."""
+    first = next((line for line in text[:65536].split("\n") if line.strip() and not line.strip().startswith("#")), "")
+    for delimiter in (declared, ",", "\t", None):
+        values = split_line(first, delimiter)
+        if len(values) == columns and not (delimiter is None and any(value.endswith(",") for value in values)):
+            return delimiter
+    return declared
+
+
+def _check_rows(at: npt.NDArray[np.int64], columns: int) -> None:
+    if not len(at):
+        return
+    counts = np.bincount(at - at[0])
+    wrong = np.flatnonzero((counts != columns) & (counts > 0))
+    if len(wrong):
+        found, line = int(counts[wrong[0]]), int(wrong[0] + at[0])
+        raise LasRefused(f"the row does not fill its columns: {_ragged(found, columns)}", line)
+
+
+def _check_wrapped(at: npt.NDArray[np.int64], columns: int) -> None:
+    """Each row begins on a line of its own."""
+    heads = np.arange(columns, len(at), columns)
+    inside = np.flatnonzero(at[heads] == at[heads - 1])
+    if len(inside):
+        head = int(heads[inside[0]])
+        found = columns + int(np.searchsorted(at, at[head], side="right")) - head
+        raise LasRefused(f"a wrapped row runs into the next: {_ragged(found, columns)}", int(at[head - columns]))
+    if left := len(at) % columns:
+        raise LasRefused(f"the file is cut off: its last row has {left} of {columns} values", int(at[-left]))
+
+
+def _ragged(found: int, columns: int) -> str:
     hint = "values that run together, or a missing value" if found < columns else "a curve without a definition in ~C"
-    where = "a wrapped row runs into the next" if wrapped else "the row does not fill its columns"
-    return f"{where}: {found} values where ~C defines {columns} (look for {hint})"
+    return f"{found} values where ~C defines {columns} (look for {hint})"
 
 
-@dataclass(frozen=True, eq=False)
-class Column:
-    """A column as it will be stored. decimals: as in Curve.text_decimals; odd: spellings read as absent, counted."""
-
-    values: Values
-    decimals: int | None
-    odd: dict[str, int]
-
-
-def column_of(mnemonic: str, texts: Sequence[str], lines: Sequence[int], null: float | None) -> Column:
-    """float32 where every printed value can be had back from it, else float64; texts where the first value is none.
-
-    LasRefused where a number is expected and something else stands.
-    """
-    odd: dict[str, int] = {}
-    numbers = np.full(len(texts), np.nan)
-    decimals = 0
-    shifted = False  # an exponent: digits behind the point say nothing about precision
-    numeric = False
-    for row, text in enumerate(texts):
-        if _NUMBER.fullmatch(text):
-            number = float(text)
-            if number == null:
-                continue
-            numeric = True
-            numbers[row] = number
-            decimals = max(decimals, len(text) - text.index(".") - 1 if "." in text else 0)
-            shifted = shifted or "e" in text or "E" in text
-        elif text.casefold() in ABSENT:
-            odd[text] = odd.get(text, 0) + 1
-        elif not numeric:
-            return _texts(texts, null)
-        else:
-            raise LasRefused(_no_number(mnemonic, text), lines[row])
-    if np.any(np.isinf(numbers)):
-        row = int(np.flatnonzero(np.isinf(numbers))[0])
-        raise LasRefused(f"{mnemonic}: {texts[row]} is beyond what a 64-bit float holds", lines[row])
-    values, kept = narrow(numbers, None if shifted else decimals)
-    return Column(values, kept, odd)
+def numbers_of(texts: pa.LargeStringArray) -> npt.NDArray[np.float64]:
+    """float64: NaN for what is no plain number (`nan`, `inf` and `1_0` are none), infinite for one too large."""
+    try:
+        numbers = texts.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        if not np.isinf(numbers).any():
+            return numbers
+    except pa.ArrowInvalid:
+        pass
+    plain: Any = pc.match_substring_regex(texts, NUMBER)
+    kept: Any = pc.if_else(plain, pc.ascii_ltrim(texts, "+"), None)
+    try:
+        numbers = kept.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:  # beyond float64
+        numbers = np.array([np.nan if text is None else float(text) for text in kept.to_pylist()])
+    return numbers
 
 
-def _no_number(mnemonic: str, text: str) -> str:
-    if re.fullmatch(r"[+-]?\d+,\d+", text):
-        return f"{mnemonic}: {text!r} has a decimal comma; write a point, or declare DLM COMMA if it parts two values"
-    return f"{mnemonic}: {text!r} is no number, while values above it are; correct it, or write NULL where it is absent"
+def _decimals(texts: pa.LargeStringArray) -> npt.NDArray[np.int32]:
+    point = pc.find_substring(texts, ".").to_numpy(zero_copy_only=False)
+    digits = pc.binary_length(texts).to_numpy(zero_copy_only=False) - point - 1
+    return np.where(point >= 0, digits, 0).astype(np.int32)
 
 
-def _texts(texts: Sequence[str], null: float | None) -> Column:
-    kept = [None if not text or (_NUMBER.fullmatch(text) and float(text) == null) else text for text in texts]
-    return Column(pa.array(kept, pa.string()), None, {})
-
-
-def narrow(numbers: npt.NDArray[np.float64], decimals: int | None) -> tuple[Values, int | None]:
-    """float32 if the printed text is recoverable, else float64; NaN becomes null.
-
-    Second result: with how many decimals every value prints as received, or None where its shortest text does.
-    """
-    absent = np.isnan(numbers)
-    present = numbers[~absent]
-    with np.errstate(over="ignore"):
-        singles = numbers.astype(np.float32)
-    kept = singles[~absent]
-    if decimals is not None and _within_last_digit(kept.astype(np.float64), present, decimals):
-        return pa.array(singles, mask=absent), decimals
-    if all(float(str(single)) == number for single, number in zip(kept, present.tolist(), strict=True)):
-        return pa.array(singles, mask=absent), None
-    largest = float(np.max(np.abs(present), initial=0.0))
-    exact = decimals is not None and len(str(math.floor(largest))) + decimals <= _FLOAT64_DIGITS
-    return pa.array(numbers, mask=absent), decimals if exact else None
-
-
-def _within_last_digit(kept: npt.NDArray[np.float64], printed: npt.NDArray[np.float64], decimals: int) -> bool:
-    """Whether rounding to the printed decimals brings every printed value back (a hair under half a digit)."""
-    with np.errstate(invalid="ignore"):
-        return bool(np.all(np.abs(kept - printed) < 0.499999 * 10.0**-decimals))
+def _shifted(texts: pa.LargeStringArray) -> npt.NDArray[np.bool_] | None:
+    data = texts.buffers()[2]
+    if data is None or not ((np.frombuffer(memoryview(data), np.uint8) | 32) == ord("e")).any():
+        return None
+    return pc.match_substring(texts, "e", ignore_case=True).to_numpy(zero_copy_only=False)

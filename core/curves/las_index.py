@@ -1,31 +1,35 @@
-"""The index column of a LAS file: exact ticks, ascending, or a refusal that names the line."""
+"""The index column of a LAS table: exact ticks in recorded order, or a refusal that names the line."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import LasRefused
-from .las_data import ABSENT
+from .las_columns import ABSENT
+from .las_data import Table
+from .las_header import Item
+from .las_times import Reader, all_read, clock_micros, day_micros, iso_micros, reader_of
 from .model import DEFAULT_SCALE, Ticks
 
 _MAX_SCALE = 12
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY = 86_400_000_000
 
 
-def ticks_of(texts: Sequence[str], lines: Sequence[int], null: float | None) -> tuple[Ticks, int | None]:
-    """Ticks in recorded order and their scale (None: microseconds of ISO 8601 times)."""
-    for text, line in zip(texts, lines, strict=True):
-        if text.casefold() in ABSENT:
-            raise LasRefused(f"the index has no value here ({text!r}); every row needs its depth or time", line)
-    try:
-        numbers = np.array([_number(text) for text in texts])
-    except ValueError:
-        return _times(texts, lines), None
-    if null is not None and np.any(numbers == null):
-        line = lines[int(np.flatnonzero(numbers == null)[0])]
-        raise LasRefused("the index is NULL here; every row needs its depth or time", line)
+def index_of(
+    table: Table, items: Sequence[Item], at: int, null: float | None, findings: list[str]
+) -> tuple[Ticks, int | None]:
+    """Ticks in recorded order and their scale (None: microseconds of dates and times). at: the index column's place."""
+    numbers = table.numbers[at :: table.columns]
+    if np.isnan(numbers).any():
+        texts = texts_of(table, at)
+        for row in np.flatnonzero(np.isnan(numbers)):
+            if texts[row].casefold() in ABSENT:
+                reason = f"the index has no value here ({texts[row]!r}); every row needs its depth or time"
+                raise LasRefused(reason, int(table.lines[row]))
+        return _times(table, items, at, texts, findings), None
+    if null is not None:
+        _check_null(numbers, null, table, findings)
     for scale in range(DEFAULT_SCALE, _MAX_SCALE + 1):
         scaled = np.rint(numbers * 10.0**scale)
         if np.max(np.abs(scaled)) >= 10.0 ** (14 if scale == DEFAULT_SCALE else 15):
@@ -34,41 +38,85 @@ def ticks_of(texts: Sequence[str], lines: Sequence[int], null: float | None) -> 
             return scaled.astype(np.int64), scale
     raise LasRefused(
         "the index cannot be kept exactly: it needs more than 15 digits or 12 decimals; round it to 4 decimals",
-        lines[0],
+        int(table.lines[0]),
     )
 
 
-def direction_of(ticks: Ticks, lines: Sequence[int]) -> tuple[str, npt.NDArray[np.intp]]:
-    """`down` (rising) or `up` (falling) as recorded, and the order that makes it ascend; equal rows keep theirs."""
+def _check_null(numbers: npt.NDArray[np.float64], null: float, table: Table, findings: list[str]) -> None:
+    """A depth that happens to equal NULL is a depth where it stands in sequence between its neighbours."""
+    for row in np.flatnonzero(numbers == null):
+        around = numbers[max(0, row - 1) : row + 2]
+        steps = np.diff(around)
+        if len(around) < 3 or steps[0] * steps[1] <= 0 or max(abs(steps)) > 2 * min(abs(steps)):
+            raise LasRefused("the index is NULL here; every row needs its depth or time", int(table.lines[row]))
+        findings.append(f"index value {null:g} equals NULL; read as a depth, for it stands in sequence")
+
+
+def _times(table: Table, items: Sequence[Item], at: int, texts: list[str], findings: list[str]) -> Ticks:
+    """Of the index column alone, or of a day's column and an hour's column together."""
+    readers = [read for form in _stated(items[at]) if (read := reader_of(form))] or [iso_micros, day_micros]
+    failures = [all_read(texts, read) for read in readers]
+    if found := next((micros for micros in failures if isinstance(micros, list)), None):
+        days_alone = all(micros % _DAY == 0 for micros in found)
+        clock = _partner(table, items, "TIME", at, [clock_micros]) if days_alone else None
+        return _sum(found, clock, f"the index is {items[at].mnemonic} and TIME together, taken as UTC", findings)
+    hours = all_read(texts, clock_micros)
+    if isinstance(hours, list):
+        day = _partner(table, items, "DATE", at, [iso_micros, day_micros])
+        if day is not None:
+            return _sum(hours, day, f"the index is {items[at].mnemonic} on the day in DATE, taken as UTC", findings)
+    row = max(failure for failure in failures if isinstance(failure, int))
+    raise LasRefused(
+        f"the index value {texts[row]!r} is neither a number nor an ISO 8601 date and time; write depths or seconds, "
+        "times such as 2020-01-31T12:00:00, or state the format, as in {DD/MM/YYYY hh:mm:ss}",
+        int(table.lines[row]),
+    )
+
+
+def _partner(
+    table: Table, items: Sequence[Item], mnemonic: str, at: int, readers: Sequence[Reader]
+) -> list[int] | None:
+    """The column of that name beside the index, read as days or hours."""
+    for place, item in enumerate(items):
+        if place != at and item.mnemonic.casefold() == mnemonic.casefold():
+            stated = [read for form in _stated(item) if (read := reader_of(form))]
+            texts = texts_of(table, place)
+            for read in stated or readers:
+                if isinstance(micros := all_read(texts, read), list):
+                    return micros
+    return None
+
+
+def texts_of(table: Table, at: int) -> list[str]:
+    """A column as a list of str, none of them None."""
+    return [str(text) for text in table.column(at).to_pylist()]
+
+
+def _stated(item: Item) -> tuple[str, str]:
+    return item.format, item.unit
+
+
+def _sum(first: list[int], second: list[int] | None, finding: str, findings: list[str]) -> Ticks:
+    ticks = np.array(first, dtype=np.int64)
+    if second is None:
+        return ticks
+    findings.append(finding)
+    return ticks + np.array(second, dtype=np.int64)
+
+
+def direction_of(ticks: Ticks, lines: npt.NDArray[np.int64]) -> tuple[str, npt.NDArray[np.intp] | None]:
+    """`down` (rising) or `up` (falling) as recorded, and the order that makes it ascend; equal rows keep theirs.
+
+    None stands for the order that is there already.
+    """
     steps = np.diff(ticks)
     if len(ticks) > 1 and not np.any(steps):
-        raise LasRefused("the index does not move: all rows have the same depth or time", lines[0])
+        raise LasRefused("the index does not move: all rows have the same depth or time", int(lines[0]))
     rising = np.sum(steps > 0) >= np.sum(steps < 0)
     wrong = np.flatnonzero(steps < 0 if rising else steps > 0)
     if len(wrong):
         word = "rises" if rising else "falls"
         raise LasRefused(
-            f"the index {word}, but turns back here; sort the rows, or import the runs apart", lines[wrong[0] + 1]
+            f"the index {word}, but turns back here; sort the rows, or import the runs apart", int(lines[wrong[0] + 1])
         )
-    return ("down" if rising else "up"), np.argsort(ticks, kind="stable")
-
-
-def _number(text: str) -> float:
-    if "_" in text or not np.isfinite(number := float(text)):
-        raise ValueError(text)
-    return number
-
-
-def _times(texts: Sequence[str], lines: Sequence[int]) -> Ticks:
-    ticks = np.empty(len(texts), dtype=np.int64)
-    for row, text in enumerate(texts):
-        try:
-            stamp = datetime.fromisoformat(text)
-        except ValueError as error:
-            reason = f"the index value {text!r} is neither a number nor an ISO 8601 date and time"
-            hint = "write depths or seconds, or times such as 2020-01-31T12:00:00"
-            raise LasRefused(f"{reason}; {hint}", lines[row]) from error
-        stamp = stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)
-        delta = stamp - _EPOCH
-        ticks[row] = (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
-    return ticks
+    return ("down", None) if rising else ("up", np.argsort(ticks, kind="stable"))

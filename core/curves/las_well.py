@@ -1,0 +1,73 @@
+"""What a LAS header says of the well and of the trip: names, identifiers, place, date, datum."""
+
+import re
+from collections.abc import Sequence
+
+from .las_header import Item, value_of
+from .las_times import dated, one_way_date
+from .model import Well
+
+_DEGREES = re.compile(
+    r"(?P<sign>[-+]?)(?P<deg>\d+(?:\.\d+)?)\s*°?\s*(?:(?P<min>\d+(?:\.\d+)?)\s*'\s*(?:(?P<sec>\d+(?:\.\d+)?)\s*\"?)?)?\s*"
+    r"(?:deg\w*)?\s*(?P<side>[NSEW]?)",
+    re.IGNORECASE,
+)
+_ALIASES = ("WELL-NAME", "WELLNAME", "ORIGINALWELLNAME", "ALIAS")
+_LABELS = frozenset({"well", "well name", "wellname"})
+
+
+def well_of(header: Sequence[Item], file: str, named: str | None, findings: list[str]) -> Well:
+    """Named by WELL, else by the caller, else by UWI or API, else by the file: two nameless files are not one well."""
+    name, uwi, api = (value_of(header, mnemonic) for mnemonic in ("WELL", "UWI", "API"))
+    if name.casefold() in _LABELS:  # a header in the other version's order: value and description have changed places
+        said = next((item.description for item in header if item.mnemonic.casefold() == "well"), "")
+        if said and said.casefold() not in _LABELS:
+            findings.append(f"the ~Well section is not in the order of its version: WELL is read as {said}")
+            name = said
+    name = name or named or uwi or api or file.rpartition("/")[2].rpartition(".")[0] or file
+    others = (value_of(header, mnemonic) for mnemonic in _ALIASES)
+    latitude = degrees(value_of(header, "LATI", "LAT"), 90)
+    longitude = degrees(value_of(header, "LONG", "LON"), 180)
+    placed = latitude is not None and longitude is not None and (latitude or longitude)  # 0, 0 is a blank form
+    return Well(
+        name=name,
+        uwi=uwi,
+        country=value_of(header, "CTRY"),
+        field=value_of(header, "FLD"),
+        aliases=tuple(dict.fromkeys(other for other in others if other and other != name)),
+        operator=value_of(header, "COMP"),
+        api=api,
+        latitude=latitude if placed else None,
+        longitude=longitude if placed else None,
+    )
+
+
+def degrees(text: str, most: float) -> float | None:
+    """Decimal degrees of `45.37`, `45° 12' 58"` or `60.5 N`; None for what reads as none, or is beyond +-most."""
+    match = _DEGREES.fullmatch(text.strip())
+    if not match:
+        return None
+    value = float(match["deg"]) + float(match["min"] or 0) / 60 + float(match["sec"] or 0) / 3600
+    value = -value if match["sign"] == "-" or match["side"].upper() in {"S", "W"} else value
+    return round(value, 9) if abs(value) <= most else None
+
+
+def acquired_of(header: Sequence[Item], version: float) -> str | None:
+    """ISO date of DATE where it reads one way, or in the stated format; LAS 3.0 states DD/MM/YYYY by saying nothing."""
+    for item in header:
+        if item.mnemonic.casefold() == "date" and item.value and "export" not in item.description.casefold():
+            stated = item.format or ("DD/MM/YYYY" if version >= 3 else "")
+            return dated(item.value, stated) or one_way_date(item.value)
+    return None
+
+
+def run_of(items: Sequence[Item]) -> str:
+    """The run as printed; a number without its zeros (`1.0000` is run 1)."""
+    run = value_of(items, "RUN")
+    return re.sub(r"\.0+$", "", run) if re.fullmatch(r"\d+\.0+", run) else run
+
+
+def datum_of(parameters: Sequence[Item], header: Sequence[Item]) -> str | None:
+    """What the log's depths are measured from, `KB` for `K.B.`: depth reference, else log or drilling measured from."""
+    names = ("DREF", "LMF", "DMF")
+    return (value_of(parameters, *names) or value_of(header, *names)).replace(".", "") or None
