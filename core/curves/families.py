@@ -8,7 +8,7 @@ as printed. The unit of an index is a length or a time, so its `F` is feet and i
 import re
 
 _FAMILIES = {
-    "gamma_ray": r"s?gr[a-z]{0,2}\d?|gamma(_?ray)?|hgr|ecgr|hcgr|gam|gamn",
+    "gamma_ray": r"s?gr(?!d)[a-z]{0,2}\d?|gamma(_?ray)?|hgr|ecgr|hcgr|gam|gamn",
     "bulk_density": r"rhob?[a-z]?\d?|den|zden|rhoz|bdc|hrho",
     "density_correction": r"drho|hdra|zcor|dcor",
     "neutron_porosity": r"n?tnph|nph[ils]|tnph[il]?|cncf?|phin|neut|por_?n|hnpo|apls",
@@ -46,7 +46,7 @@ _UNITS = {
     "g/c3": "g/cm3", "g/cc": "g/cm3", "g/cm3": "g/cm3", "gm/cc": "g/cm3", "gcc": "g/cm3",
     "k/m3": "kg/m3", "kg/m3": "kg/m3",
     "us/f": "us/ft", "us/ft": "us/ft", "usec/ft": "us/ft", "µs/ft": "us/ft", "us/m": "us/m", "usec/m": "us/m",
-    "v/v": "v/v", "dec": "v/v", "cfcf": "v/v", "ft3/ft3": "v/v", "m3/m3": "v/v", "frac": "v/v",
+    "v/v": "v/v", "dec": "v/v", "decp": "v/v", "cfcf": "v/v", "ft3/ft3": "v/v", "m3/m3": "v/v", "frac": "v/v",
     "%": "%", "pu": "%", "percent": "%", "b/e": "b/e", "barns/e": "b/e",
     "degc": "degC", "degf": "degF", "deg": "deg", "dega": "deg",
     "lb": "lbf", "lbf": "lbf", "lbs": "lbf", "ppm": "ppm", "cps": "cps", "psi": "psi", "kpa": "kPa",
