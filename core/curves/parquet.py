@@ -17,7 +17,6 @@ import pyarrow.parquet as pq
 
 from .content import Samples
 from .dtypes import elements_of
-from .errors import ContentMismatch
 from .model import Index, Ticks, Values
 
 VALUE = "value"
@@ -66,19 +65,6 @@ def index_floats(array: Values) -> Values:
     if pa.types.is_timestamp(array.type):
         return array
     return pa.array(index_ticks(array) / np.float64(Decimal(10) ** array.type.scale))
-
-
-def decode(data: bytes, rows: int | None = None) -> tuple[str, Values]:
-    """Name and values of the one column of a layer; ContentMismatch if it is none or has another number of rows."""
-    try:
-        table = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
-    except (pa.ArrowException, OSError) as error:
-        raise ContentMismatch(f"a layer is no readable Parquet file: {error}") from error
-    if table.num_columns != 1 or (rows is not None and table.num_rows != rows):
-        raise ContentMismatch(
-            f"a layer has {table.num_rows} rows and {table.num_columns} columns; its manifest says {rows} and 1"
-        )
-    return table.column_names[0], table.column(0).combine_chunks()
 
 
 def encode_table(table: pa.Table, notes: Mapping[str, str]) -> bytes:

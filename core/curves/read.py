@@ -7,15 +7,17 @@ table = assemble(wanted, {digest: fetch(digest) for digest in wanted.digests})
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 
 from ..oci import media
 from . import schema
+from .decode import decode_index, decode_values
 from .errors import ContentMismatch, CurveError
 from .model import Ticks, Values, parse_tick
-from .parquet import decode, index_ticks
+from .parquet import index_ticks
 from .schema import Descriptor, Manifest
 
 
@@ -38,6 +40,7 @@ class Plan:
     window: Window
     index: tuple[Descriptor, ...]
     values: tuple[Descriptor, ...]
+    rows: int  # of the whole curve
 
     @property
     def digests(self) -> list[str]:
@@ -53,9 +56,14 @@ def plan(manifest: Manifest, window: Window = WHOLE) -> Plan:
     if manifest.artifactType != media.CURVE or not roles["index"] or not roles["values"]:
         raise CurveError("this manifest is no curve: name one curve, PROJECT/WELL/FRAME/CURVE")
     values = tuple(layer for layer in roles["values"] if _touches(layer, window)) or (roles["values"][0],)
+    for before, after in pairwise(values):
+        if _rows(before)[1] != _rows(after)[0]:
+            raise CurveError(f"rows {_rows(after)[0]} of {after.digest} do not follow rows {_rows(before)[1]}")
     first, last = _rows(values[0])[0], _rows(values[-1])[1]
     index = [layer for layer in roles["index"] if _overlaps(layer, first, last)]
-    return Plan(manifest.annotations.get(schema.MNEMONIC, "values"), window, tuple(index), values)
+    return Plan(
+        manifest.annotations.get(schema.MNEMONIC, "values"), window, tuple(index), values, _rows(roles["values"][-1])[1]
+    )
 
 
 def assemble(wanted: Plan, blobs: Mapping[str, bytes]) -> pa.Table:
@@ -63,8 +71,9 @@ def assemble(wanted: Plan, blobs: Mapping[str, bytes]) -> pa.Table:
 
     Every blob is checked against its digest; ContentMismatch names one that fails.
     """
-    kind, index, base = _column(wanted.index, blobs)
-    _, values, first = _column(wanted.values, blobs)
+    kind, index, base = _index(wanted, blobs)
+    first = _rows(wanted.values[0])[0]
+    values = _joined([decode_values(_bytes(layer, blobs), _count(layer)) for layer in wanted.values])
     index = index.slice(first - base, len(values))
     if len(index) != len(values):
         raise ContentMismatch(f"the index layer has {len(index)} of the {len(values)} rows that the values have")
@@ -80,16 +89,26 @@ def read(manifest: bytes, fetch: Callable[[str], bytes], window: Window = WHOLE)
     return assemble(wanted, {digest: fetch(digest) for digest in wanted.digests})
 
 
-def _column(layers: tuple[Descriptor, ...], blobs: Mapping[str, bytes]) -> tuple[str, Values, int]:
-    """Neighbouring layers as one array, its name, and the row it starts at."""
-    first = _rows(layers[0])[0]
-    parts: list[Values] = []
-    name = ""
-    for layer in layers:
-        start, stop = _rows(layer)
-        name, part = decode(layer.check(blobs[layer.digest]), stop - start if stop else None)
-        parts.append(part)
-    return name, pa.concat_arrays(parts), first
+def _index(wanted: Plan, blobs: Mapping[str, bytes]) -> tuple[str, Values, int]:
+    """The index layers as one array, its name, and the row it starts at."""
+    parts = [decode_index(_bytes(layer, blobs), _count(layer) or wanted.rows or None) for layer in wanted.index]
+    return parts[0][0], _joined([values for _, values in parts]), _rows(wanted.index[0])[0]
+
+
+def _joined(parts: list[Values]) -> Values:
+    kinds = list(dict.fromkeys(str(part.type) for part in parts))
+    if len(kinds) > 1:
+        raise ContentMismatch(f"the layers of one column hold different types: {', '.join(kinds)}")
+    return pa.concat_arrays(parts)
+
+
+def _bytes(layer: Descriptor, blobs: Mapping[str, bytes]) -> bytes:
+    return layer.check(blobs[layer.digest])
+
+
+def _count(layer: Descriptor) -> int | None:
+    start, stop = _rows(layer)
+    return stop - start if stop else None
 
 
 def _rows(layer: Descriptor) -> tuple[int, int]:

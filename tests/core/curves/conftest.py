@@ -1,14 +1,19 @@
 """Curves and frames for tests, as hypothesis strategies and plain makers."""
 
 from collections.abc import Sequence
+from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import strategies as st
 
+from dataforge_registry.core.curves.dtypes import DTYPES, arrow_type
 from dataforge_registry.core.curves.model import Curve, Frame, Index, Values, Well
 from dataforge_registry.core.curves.pack import Packed, Previous, pack, pack_index
+from dataforge_registry.core.curves.schema import encode
+from dataforge_registry.core.oci.digest import Digest
 
 
 class Maker:
@@ -32,20 +37,58 @@ class Maker:
     def packed(self, values: Sequence[float] | np.ndarray, previous: Packed | None = None) -> Packed:
         return self.pack(self.frame(pa.array(values, pa.float32())), previous)
 
+    def digest(self, data: bytes) -> str:
+        return Digest.of(data)
+
+    def with_layers(self, packed: Packed, others: dict[str, bytes]) -> Packed:
+        """The same version with other bytes in place of some of its layers."""
+        layers = [
+            msgspec.structs.replace(layer, digest=Digest.of(data), size=len(data))
+            if (data := others.get(layer.digest))
+            else layer
+            for layer in packed.manifest.layers
+        ]
+        manifest = msgspec.structs.replace(packed.manifest, layers=layers)
+        raw = encode(manifest)
+        blobs = {digest: data for digest, data in packed.blobs.items() if digest not in others}
+        blobs |= {Digest.of(data): data for data in others.values()}
+        return Packed(manifest, raw, Digest.of(raw), packed.config, blobs)
+
+    def with_average(self, packed: Packed, avg: int) -> Packed:
+        """The same version, as if it had been cut into segments of avg rows."""
+        chunking = msgspec.structs.replace(packed.config.chunking, avg=avg)
+        config = msgspec.structs.replace(packed.config, chunking=chunking)
+        return Packed(packed.manifest, packed.raw, packed.digest, config, packed.blobs)
+
 
 @pytest.fixture(scope="session")
 def make() -> Maker:
     return Maker()
 
 
+def numbers_of(dtype: str) -> st.SearchStrategy[float | int]:
+    """Any number of a dtype but NaN."""
+    kind = np.dtype(dtype)
+    if kind.kind == "f":
+        return st.floats(width=8 * kind.itemsize, allow_nan=False)
+    limits = np.iinfo(kind)
+    return st.integers(int(limits.min), int(limits.max))
+
+
+@st.composite
+def arrays_of_values(draw: st.DrawFn) -> Values:
+    """Of any dtype and width, with nulls, infinities and negative zeros, of 1 to 60 rows; a whole row may be null."""
+    dtype = draw(st.sampled_from(list(DTYPES)))
+    if dtype == "utf8":
+        word = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+        return pa.array(draw(st.lists(word, min_size=1, max_size=60)), pa.string())
+    width = draw(st.sampled_from([1, 1, 1, 2, 5]))
+    element: st.SearchStrategy[Any] = st.none() | numbers_of(dtype)
+    row = element if width == 1 else st.none() | st.lists(element, min_size=width, max_size=width)
+    return pa.array(draw(st.lists(row, min_size=1, max_size=60 // width)), arrow_type(dtype, width))
+
+
 @pytest.fixture(scope="session")
 def value_arrays() -> st.SearchStrategy[Values]:
-    """Float32, float64 and string arrays with nulls, infinities and negative zeros, of 1 to 60 rows."""
-    singles = st.lists(st.none() | st.floats(width=32, allow_nan=False), min_size=1, max_size=60)
-    doubles = st.lists(st.none() | st.floats(allow_nan=False), min_size=1, max_size=60)
-    texts = st.lists(st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=8), min_size=1, max_size=60)
-    return (
-        singles.map(lambda values: pa.array(values, pa.float32()))
-        | doubles.map(lambda values: pa.array(values, pa.float64()))
-        | texts.map(lambda values: pa.array(values, pa.string()))
-    )
+    """What arrays_of_values draws."""
+    return arrays_of_values()

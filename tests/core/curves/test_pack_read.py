@@ -16,11 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dataforge_registry.core.curves import read as reading
-from dataforge_registry.core.curves.content import values_id
+from dataforge_registry.core.curves.content import Samples, values_id
+from dataforge_registry.core.curves.decode import decode
+from dataforge_registry.core.curves.dtypes import described
 from dataforge_registry.core.curves.errors import ContentMismatch, CurveError
 from dataforge_registry.core.curves.model import Curve, Frame, Index, Values, Well
 from dataforge_registry.core.curves.pack import Previous, pack, pack_index, segment_contents
-from dataforge_registry.core.curves.parquet import decode, index_floats
+from dataforge_registry.core.curves.parquet import index_floats
 from dataforge_registry.core.curves.read import Window, read
 from dataforge_registry.core.curves.schema import Lineage, LineageInput, parse_manifest
 
@@ -28,8 +30,8 @@ ROWS = 65_617
 
 
 def same(left: Values, right: Values) -> bool:
-    """Equal as stored: canonical values, so that -0.0 is 0.0 and NaN is null."""
-    return values_id(left) == values_id(right) and left.null_count == right.null_count
+    """Equal as stored: canonical values, so that -0.0 is 0.0, NaN is null, and an absent row is absent elements."""
+    return Samples.of(left).array.equals(Samples.of(right).array) and values_id(left) == values_id(right)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -39,7 +41,11 @@ def test_any_curve_comes_back(make: Any, value_arrays: Any, data: st.DataObject)
     packed = make.pack(make.frame(values))
     table = read(packed.raw, packed.blobs.__getitem__)
     assert table.column_names == ["MD", "GR"]
+    assert table["GR"].type == values.type
     assert same(table["GR"].combine_chunks(), values)
+    dtype, width = described(values.type)
+    assert (packed.config.dtype, packed.config.width) == (dtype, width)
+    assert packed.config.stats.count == len(values) * width
     again = make.pack(make.frame(values))
     assert again.raw == packed.raw and again.blobs == packed.blobs
 
