@@ -19,12 +19,13 @@ import pyarrow as pa
 
 from .alignment import Axis, Rows, common_axis, constant_shift, match, regular_ticks, same_steps, shifts
 from .changes import Changes, changes
+from .decode import decode_index, decode_values
 from .differences import CurveDiff, SegmentCounts, figure, header_changes, index_change, intervals, runs
 from .dtypes import arrow_type
 from .errors import ContentMismatch, CurveError
 from .model import Ticks, Values, tick_text
 from .pack import Previous
-from .parquet import decode, index_ticks
+from .parquet import index_ticks
 from .schema import Config, Descriptor, SegmentHeader
 
 MOST_INTERVALS = 1000
@@ -170,11 +171,11 @@ class _Side:
         wanted = {layer.digest for layer in layers}
         for at, (layer, segment) in enumerate(zip(version.layers("values"), config.segments, strict=True)):
             if layer.digest in wanted:
-                parts[at] = _typed(decode(layer.check(blobs[layer.digest]), segment.rows)[1], config, layer)
+                parts[at] = _typed(decode_values(layer.check(blobs[layer.digest]), segment.rows), config, layer)
         ticks = regular_ticks(config.index)
         index = [layer for layer in version.layers("index") if layer.digest in wanted]
         if index:
-            ticks = np.concatenate([index_ticks(decode(layer.check(blobs[layer.digest]))[1]) for layer in index])
+            ticks = np.concatenate([index_ticks(decode_index(layer.check(blobs[layer.digest]))[1]) for layer in index])
         if ticks is not None and len(ticks) != config.rows:
             raise ContentMismatch(f"{version.digest} has {len(ticks)} index values for {config.rows} samples")
         return cls(config, ticks, parts)

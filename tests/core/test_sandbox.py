@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from dataforge_registry.core import sandbox as module
+from dataforge_registry.core.curves.decode import decode
 from dataforge_registry.core.curves.errors import ContentMismatch, CurveError, LasRefused
-from dataforge_registry.core.curves.parquet import decode
 from dataforge_registry.core.sandbox import Sandbox, SandboxLimits, SandboxRefused
 
 # The child takes functions of the package alone: these stand in for some of it.
