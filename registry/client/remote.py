@@ -1,5 +1,6 @@
 """A repository on a registry: the Repository protocol and pushing, over HTTP. Works with any OCI registry."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncGenerator
 from types import TracebackType
@@ -11,8 +12,10 @@ from ...core.oci import media
 from ...core.oci.digest import Digest
 from ...core.oci.errors import BlobUnknown, ManifestUnknown, NameUnknown
 from ...core.oci.repository import Blob, Stored
+from .answer import Answer
+from .cache import Cache
 from .credentials import Credentials
-from .transport import Answer, Transport
+from .transport import Transport
 
 _ACCEPT = ", ".join(sorted(media.MANIFESTS))
 _PAGE = 1000
@@ -21,8 +24,9 @@ _PAGE = 1000
 class RemoteRegistry:
     """The registry at `base` (`http://HOST:PORT`). An async context; RegistryErrors carry one line for people."""
 
-    def __init__(self, base: str, credentials: Credentials | None = None) -> None:
+    def __init__(self, base: str, credentials: Credentials | None = None, cache: Cache | None = None) -> None:
         self.transport = Transport(base, credentials)
+        self.cache = cache
 
     async def __aenter__(self) -> Self:
         await self.transport.__aenter__()
@@ -35,7 +39,7 @@ class RemoteRegistry:
 
     def repository(self, name: str) -> "RemoteRepository":
         """A repository of it, whether it exists yet or not."""
-        return RemoteRepository(self.transport, name)
+        return RemoteRepository(self.transport, name, self.cache)
 
     async def catalog(self) -> list[str]:
         """All repositories the caller may pull, in the registry's order."""
@@ -45,9 +49,10 @@ class RemoteRegistry:
 class RemoteRepository:
     """One repository. Every download is checked against its digest (ContentMismatch)."""
 
-    def __init__(self, transport: Transport, name: str) -> None:
-        self._transport = transport
+    def __init__(self, transport: Transport, name: str, cache: Cache | None = None) -> None:
+        self.transport = transport
         self.name = name
+        self._cache = cache
 
     async def stat_blob(self, digest: Digest) -> Blob:
         """end-2 HEAD: the blob, or BlobUnknown."""
@@ -71,10 +76,13 @@ class RemoteRepository:
         return pieces()
 
     async def read_blob(self, digest: str) -> bytes:
-        """end-2: a whole blob, checked. BlobUnknown, ContentMismatch."""
+        """end-2: a whole blob, checked; not asked for where the cache has it. BlobUnknown, ContentMismatch."""
         expected = Digest.parse(digest)
+        kept = await self._kept(expected)
+        if kept is not None:
+            return kept
         answer = await self._request("GET", f"blobs/{expected}")
-        return _checked(expected, answer.body, f"blob {digest} of {self.name}")
+        return await self._keep(expected, _checked(expected, answer.body, f"blob {digest} of {self.name}"))
 
     async def push_blob(self, data: bytes, source: str | None = None) -> bool:
         """end-4b: store bytes; False if they were there already. source: a repository known to hold them (end-11)."""
@@ -100,7 +108,7 @@ class RemoteRepository:
 
     async def _close_upload(self, opened: Answer, digest: Digest, data: bytes) -> None:
         """end-6: the whole blob in the closing PUT."""
-        await self._transport.request(
+        await self.transport.request(
             "PUT",
             opened.headers["Location"],
             self.name,
@@ -119,12 +127,34 @@ class RemoteRepository:
         return Stored(digest, answer.headers.get("Content-Type", ""), int(answer.headers.get("Content-Length", "0")))
 
     async def get_manifest(self, reference: str) -> tuple[Stored, bytes]:
-        """end-3: the manifest and its bytes, checked; ManifestUnknown, NameUnknown, ContentMismatch."""
-        answer = await self._request("GET", f"manifests/{reference}", headers={"Accept": _ACCEPT})
+        """end-3: the manifest and its bytes, checked; ManifestUnknown, NameUnknown, ContentMismatch.
+
+        With a cache a digest is asked for once, and a tag with If-None-Match of what it named last.
+        """
+        address = f"{self.transport.base}/v2/{self.name}/manifests/{reference}"
+        last = self._cache.named(address) if self._cache else None
+        kept = await self._kept(last[0]) if last else None
+        if last and kept is not None and ":" in reference:
+            return Stored(last[0], last[1], len(kept)), kept
+        headers = {"Accept": _ACCEPT} | ({"If-None-Match": f'"{last[0]}"'} if last and kept is not None else {})
+        answer = await self._request("GET", f"manifests/{reference}", headers=headers, expect=(200, 304))
+        if answer.status == 304 and last and kept is not None:
+            return Stored(last[0], last[1], len(kept)), kept
         named = reference if ":" in reference else answer.headers.get("Docker-Content-Digest")
         digest = Digest.parse(named) if named else Digest.of(answer.body)
-        _checked(digest, answer.body, f"{self.name}:{reference}")
-        return Stored(digest, answer.headers.get("Content-Type", ""), len(answer.body)), answer.body
+        media_type = answer.headers.get("Content-Type", "")
+        await self._keep(digest, _checked(digest, answer.body, f"{self.name}:{reference}"))
+        if self._cache:
+            self._cache.name(address, digest, media_type)
+        return Stored(digest, media_type, len(answer.body)), answer.body
+
+    async def _kept(self, digest: Digest) -> bytes | None:
+        return await asyncio.to_thread(self._cache.get, digest) if self._cache else None
+
+    async def _keep(self, digest: Digest, data: bytes) -> bytes:
+        if self._cache:
+            await asyncio.to_thread(self._cache.put, digest, data)
+        return data
 
     async def push_manifest(
         self, raw: bytes, media_type: str, tags: list[str], expected: str | None = None, fresh: bool = False
@@ -170,13 +200,13 @@ class RemoteRepository:
     async def tags(self) -> list[str]:
         """end-8: all tags; none for a repository that does not exist yet."""
         try:
-            return await _pages(self._transport, f"/v2/{self.name}/tags/list", "tags", self.name)
+            return await _pages(self.transport, f"/v2/{self.name}/tags/list", "tags", self.name)
         except (NameUnknown, ManifestUnknown):
             return []
 
     async def referrers(self, digest: Digest) -> list[dict[str, object]]:
         """end-12: descriptors of what refers to a manifest."""
-        return await _pages(self._transport, f"/v2/{self.name}/referrers/{digest}", "manifests", self.name)
+        return await _pages(self.transport, f"/v2/{self.name}/referrers/{digest}", "manifests", self.name)
 
     async def _request(
         self,
@@ -189,7 +219,7 @@ class RemoteRepository:
         expect: tuple[int, ...] = (200,),
     ) -> Answer:
         address = f"/v2/{self.name}/{quote(path, safe='/:')}"
-        return await self._transport.request(
+        return await self.transport.request(
             method, address, self.name, query=query, headers=headers, data=data, expect=expect
         )
 

@@ -1,61 +1,51 @@
-"""HTTP to one registry: credentials and tokens, patience with a busy server, answers turned into RegistryErrors."""
+"""HTTP to one registry: patience with a busy server, answers turned into RegistryErrors."""
 
 import asyncio
 import io
-import json
 import os
-import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 import aiohttp
 from yarl import URL
 
 from ...core.oci import errors
-from ...core.oci.errors import RegistryError, Unauthorized, Unavailable
+from ...core.oci.errors import RegistryError, Unavailable
+from .answer import Answer
 from .credentials import Credentials, find_credentials
+from .login import Login
 
 DEFAULT_ADDRESS = "http://127.0.0.1:5000"
 CONNECTIONS = 8
 ATTEMPTS = 5
+FAILURES = (aiohttp.ClientError, TimeoutError, OSError)
+"""What a connection that is cut, or was never had, raises."""
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 10.0
 _BUSY = frozenset({429, 502, 503, 504})
 # No limit on a whole transfer, which may be long; limits on what should be short.
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
-_CODES: dict[str, type[RegistryError]] = {
-    "NAME_UNKNOWN": errors.NameUnknown,
-    "NAME_INVALID": errors.NameInvalid,
-    "BLOB_UNKNOWN": errors.BlobUnknown,
-    "MANIFEST_UNKNOWN": errors.ManifestUnknown,
-    "MANIFEST_BLOB_UNKNOWN": errors.BlobUnknown,
-    "DIGEST_INVALID": errors.DigestInvalid,
-    "SIZE_INVALID": errors.SizeInvalid,
-    "DENIED": errors.Denied,
-    "UNAUTHORIZED": errors.Unauthorized,
-    "TOOMANYREQUESTS": errors.TooManyRequests,
-    "UNAVAILABLE": errors.Unavailable,
-}
-_STATUSES: dict[int, type[RegistryError]] = {
-    401: errors.Unauthorized,
-    403: errors.Denied,
-    409: errors.CurveConflict,
-    412: errors.PreconditionFailed,
-    413: errors.SizeInvalid,
-    429: errors.TooManyRequests,
-    502: errors.Unavailable,
-    503: errors.Unavailable,
-    504: errors.Unavailable,
-}
-_PARAMETER = re.compile(r'(\w+)="([^"]*)"')
+
+
+@dataclass(eq=False)
+class _Open:
+    """What belongs to one event loop: a transport that is used in another (a fork, a second asyncio.run) makes anew."""
+
+    loop: asyncio.AbstractEventLoop
+    session: aiohttp.ClientSession
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONNECTIONS))
+    login: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Transport:
-    """Requests to the registry at `base` (`http://HOST:PORT`), at most CONNECTIONS at a time. An async context.
+    """Requests to the registry at `base` (`http://HOST:PORT`), at most CONNECTIONS at a time.
 
-    Every failure is a RegistryError whose message is one line: Unavailable when the registry cannot be reached.
+    An async context, or closed by `close`. Every failure is a RegistryError whose message is one line: Unavailable
+    when the registry cannot be reached. requests, sent_bytes, received_bytes: answered so far, bodies only.
     """
 
     def __init__(self, base: str, credentials: Credentials | None = None) -> None:
@@ -63,24 +53,25 @@ class Transport:
         if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/"):
             raise errors.NameInvalid(f"{base!r} is no registry address; one reads http://HOST:PORT")
         self.base = base.rstrip("/")
-        self._credentials = find_credentials(self.base) if credentials is None else credentials
-        self._session: aiohttp.ClientSession | None = None
-        self._slots = asyncio.Semaphore(CONNECTIONS)
-        self._authorizations: dict[str, str] = {}
-        self._last_authorization: str | None = None
-        self._login = asyncio.Lock()
+        self._login = Login(self.base, find_credentials(self.base) if credentials is None else credentials)
+        self._open: _Open | None = None
+        self.requests = 0
         self.sent_bytes = 0
+        self.received_bytes = 0
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(limit=CONNECTIONS)
-        self._session = aiohttp.ClientSession(connector=connector, timeout=_TIMEOUT, auto_decompress=False)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
+        await self.close()
+
+    async def close(self) -> None:
+        """Let the connections go. A later request opens new ones."""
+        opened, self._open = self._open, None
+        if opened is not None and opened.loop is asyncio.get_running_loop():
+            await opened.session.close()
 
     async def request(
         self,
@@ -92,30 +83,60 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         data: bytes | None = None,
         expect: tuple[int, ...] = (200,),
-    ) -> "Answer":
+        attempts: int = ATTEMPTS,
+    ) -> Answer:
         """One answered request. path: `/v2/...`, or a Location of this registry; scope: the repository it concerns.
 
-        Raises the RegistryError that fits unless the status is one of `expect`.
+        Raises the RegistryError that fits unless the status is one of `expect`. attempts: 1 for what must not be sent
+        twice; all else names what it puts by digest, or asks.
         """
         url = self._url(path, query)
-        async with self._slots:
-            for attempt in range(ATTEMPTS):
-                last = attempt == ATTEMPTS - 1
+        async with self._here().slots:
+            for attempt in range(attempts):
+                last = attempt == attempts - 1
                 try:
-                    answer = await self._authorized(method, url, scope, dict(headers or {}), data)
-                except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                    async with self._answered(method, url, scope, headers or {}, data) as response:
+                        answer = Answer(response.status, dict(response.headers.items()), await response.read())
+                except FAILURES as error:
                     if last or isinstance(error, aiohttp.ClientSSLError):
-                        raise Unavailable(f"{self.base} cannot be reached: {_reason(error)}") from error
-                    await asyncio.sleep(_pause(attempt, None))
+                        raise self.unreachable(error) from error
+                    await pause(attempt, None)
                     continue
                 if answer.status in _BUSY and answer.status not in expect and not last:
-                    await asyncio.sleep(_pause(attempt, answer.headers.get("Retry-After")))
+                    await pause(attempt, answer.headers.get("Retry-After"))
                     continue
                 if answer.status not in expect:
                     raise answer.error(method, url.path)
+                self.requests += 1
                 self.sent_bytes += len(data or b"")
+                self.received_bytes += len(answer.body)
                 return answer
         raise AssertionError("the last attempt returns or raises")
+
+    @asynccontextmanager
+    async def stream(
+        self, path: str, scope: str, headers: Mapping[str, str], expect: tuple[int, ...]
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """GET whose body the caller reads piece by piece. One attempt: FAILURES, or the RegistryError that fits."""
+        url = self._url(path, None)
+        async with self._here().slots, self._answered("GET", url, scope, headers, None) as response:
+            if response.status not in expect:
+                answer = Answer(response.status, dict(response.headers.items()), await response.read())
+                raise answer.error("GET", url.path)
+            self.requests += 1
+            yield response
+
+    def unreachable(self, error: BaseException) -> Unavailable:
+        """What a failed connection is to people."""
+        return Unavailable(f"{self.base} cannot be reached: {_reason(error)}")
+
+    def _here(self) -> _Open:
+        loop = asyncio.get_running_loop()
+        if self._open is None or self._open.loop is not loop:
+            connector = aiohttp.TCPConnector(limit=CONNECTIONS)
+            session = aiohttp.ClientSession(connector=connector, timeout=_TIMEOUT, auto_decompress=False)
+            self._open = _Open(loop, session)
+        return self._open
 
     def _url(self, path: str, query: list[tuple[str, str]] | None) -> URL:
         url = URL(self.base).join(URL(path, encoded=True))
@@ -123,105 +144,43 @@ class Transport:
             raise RegistryError(f"{self.base} sends its uploads to {url.host}; only its own address is followed")
         return url.extend_query(query) if query else url
 
-    async def _authorized(
-        self, method: str, url: URL, scope: str, headers: dict[str, str], data: bytes | None
-    ) -> "Answer":
+    @asynccontextmanager
+    async def _answered(
+        self, method: str, url: URL, scope: str, headers: Mapping[str, str], data: bytes | None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer, after one log-in if the registry asks for it."""
-        used = self._authorizations.get(scope) or self._last_authorization
-        answer = await self._send(method, url, headers, data, used)
-        if answer.status != 401:
-            return answer
-        async with self._login:
-            newest = self._authorizations.get(scope)
-            if newest is None or newest == used:
-                newest = await self._log_in(answer)
-                self._authorizations[scope] = self._last_authorization = newest
-        return await self._send(method, url, headers, data, newest)
+        used = self._login.header(scope)
+        async with self._sent(method, url, headers, data, used) as response:
+            if response.status != 401:
+                yield response
+                return
+            refused = Answer(response.status, dict(response.headers.items()), await response.read())
+        newest = await self._login.renewed(scope, used, refused, self._ask, self._here().login)
+        async with self._sent(method, url, headers, data, newest) as response:
+            yield response
 
-    async def _send(
-        self, method: str, url: URL, headers: dict[str, str], data: bytes | None, authorization: str | None
-    ) -> "Answer":
-        if self._session is None:
-            raise RuntimeError("a Transport is used inside `async with`")
-        if authorization:
-            headers = headers | {"Authorization": authorization}
-        headers = {"Accept-Encoding": "identity", **headers}
-        body = None if data is None else io.BytesIO(data)  # sent in pieces, so that a large one does not stop the loop
-        async with self._session.request(method, url, headers=headers, data=body) as response:
+    async def _ask(self, url: URL, authorization: str | None) -> Answer:
+        async with self._sent("GET", url, {}, None, authorization) as response:
             return Answer(response.status, dict(response.headers.items()), await response.read())
 
-    async def _log_in(self, refused: "Answer") -> str:
-        """An Authorization that answers a challenge (distribution-spec's token flow, RFC 7617 Basic)."""
-        challenge = refused.headers.get("WWW-Authenticate", "")
-        kind, _, rest = challenge.partition(" ")
-        basic = self._credentials.basic
-        if kind.casefold() == "basic":
-            if basic is None:
-                raise Unauthorized(f"{self.base} asks for a name and password: {_LOG_IN}")
-            return basic
-        parameters = dict(_PARAMETER.findall(rest))
-        if kind.casefold() != "bearer" or "realm" not in parameters:
-            raise Unauthorized(f"{self.base} refuses without saying how to log in")
-        realm = URL(parameters["realm"])
-        own = URL(self.base)
-        if basic and realm.scheme != "https" and (realm.host, realm.port) != (own.host, own.port):
-            raise Unauthorized(f"{self.base} wants the password sent in the clear to {realm.host}; that is not done")
-        query = [("service", parameters["service"])] if "service" in parameters else []
-        query += [("scope", scope) for scope in [parameters.get("scope", "")] if scope]
-        answer = await self._send("GET", realm.extend_query(query), {}, None, basic)
-        if answer.status != 200:
-            who = f"{self._credentials.username!r} is not let in" if basic else "it asks for a name and password"
-            raise Unauthorized(f"{self.base}: {who}: {_LOG_IN}")
-        body = answer.json()
-        token = body.get("token") or body.get("access_token")
-        if not isinstance(token, str):
-            raise Unauthorized(f"the token service {realm} of {self.base} sent no token")
-        return f"Bearer {token}"
+    @asynccontextmanager
+    async def _sent(
+        self, method: str, url: URL, headers: Mapping[str, str], data: bytes | None, authorization: str | None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        sent = {"Accept-Encoding": "identity", **headers}
+        if authorization:
+            sent["Authorization"] = authorization
+        body = None if data is None else io.BytesIO(data)  # sent in pieces, so that a large one does not stop the loop
+        async with self._here().session.request(method, url, headers=sent, data=body) as response:
+            yield response
 
 
-_LOG_IN = "set DFR_USERNAME and DFR_PASSWORD, or log in with docker or oras"
-
-
-class Answer:
-    """Status, headers (in canonical capitals) and body of an HTTP answer."""
-
-    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
-        self.status = status
-        self.headers = {_canonical(name): value for name, value in headers.items()}
-        self.body = body
-
-    def json(self) -> dict[str, Any]:
-        """The body as a JSON object; empty where it is none."""
-        try:
-            body = json.loads(self.body)
-        except ValueError:
-            return {}
-        return body if isinstance(body, dict) else {}
-
-    def error(self, method: str, path: str) -> RegistryError:
-        """What the registry said, as the error class of that situation."""
-        said = self.json().get("errors")
-        first = said[0] if isinstance(said, list) and said and isinstance(said[0], dict) else {}
-        code, message = str(first.get("code", "")), " ".join(str(first.get("message", "")).split())
-        if self.status == 404 and not code:
-            kind: type[RegistryError] = errors.BlobUnknown if "/blobs/" in path else errors.ManifestUnknown
-        else:
-            kind = _STATUSES.get(self.status) or _CODES.get(code, RegistryError)
-        message = message or f"{method} {path} was answered with {self.status}"
-        if self.status == 401:
-            message = f"{message}: {_LOG_IN}"
-        return kind(message, {"status": self.status, "code": code})
-
-
-def _canonical(name: str) -> str:
-    return "WWW-Authenticate" if name.casefold() == "www-authenticate" else name.title()
-
-
-def _pause(attempt: int, retry_after: str | None) -> float:
-    """Seconds: what the server asked for, else doubling, never more than ten."""
+async def pause(attempt: int, retry_after: str | None) -> None:
+    """Wait what the server asked for, else doubling, never more than ten seconds."""
     if retry_after and retry_after.isdigit():
-        return min(float(retry_after), _LONGEST_PAUSE)
-    return min(_FIRST_PAUSE * 2.0**attempt, _LONGEST_PAUSE)
+        await asyncio.sleep(min(float(retry_after), _LONGEST_PAUSE))
+    else:
+        await asyncio.sleep(min(_FIRST_PAUSE * 2.0**attempt, _LONGEST_PAUSE))
 
 
 def _reason(error: BaseException) -> str:

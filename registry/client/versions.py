@@ -30,9 +30,15 @@ async def push_version(
     tags: others to move with it, wherever they stand. PreconditionFailed: `latest` moved meanwhile, nothing is changed.
     """
     await asyncio.gather(*(send(repository, data) for data in packed.blobs.values()))
-    moved = await repository.push_next(
-        packed.raw, media.OCI_MANIFEST, LATEST, expected=previous.digest if previous else None
-    )
+    try:
+        moved = await repository.push_next(
+            packed.raw, media.OCI_MANIFEST, LATEST, expected=previous.digest if previous else None
+        )
+    except PreconditionFailed:
+        # Ours already where the answer of a first attempt was lost on its way; a second one is given the same number.
+        if (await repository.stat_manifest(LATEST)).digest != packed.digest:
+            raise
+        moved = await repository.push_next(packed.raw, media.OCI_MANIFEST, LATEST, expected=packed.digest)
     for tag in tags:
         await repository.push_manifest(packed.raw, media.OCI_MANIFEST, [tag])
     numbers = [number for tag in moved if (number := number_of(tag))]
