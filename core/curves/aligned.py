@@ -11,6 +11,7 @@ from decimal import Decimal
 import numpy as np
 import pyarrow as pa
 
+from .dtypes import arrow_type
 from .errors import CurveError
 from .index_units import MAX_SCALE, IndexUnit, index_type, usual_step, whole_span
 from .model import DEFAULT_SCALE, Ticks, Values, tick_text
@@ -185,7 +186,9 @@ def _brought(config: Config, table: pa.Table, unit: IndexUnit, scale: int | None
         unit.apply(each) * 10**more for each in (index_ticks(table.column(0).combine_chunks()), whole_span(config))
     )
     usual = usual_step(config) * unit.factor.numerator / unit.factor.denominator
-    return _Series(config, ticks, table.column(1).combine_chunks(), usual.scaleb(more), span)
+    values: Values = table.column(1).combine_chunks()
+    wanted = arrow_type(config.dtype, config.width)
+    return _Series(config, ticks, values if values.type == wanted else values.cast(wanted), usual.scaleb(more), span)
 
 
 def _finer(scale: int, step: str, start: str | None) -> int:

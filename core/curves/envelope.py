@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from .dtypes import elements_of
 from .errors import CurveError
 from .index_units import scale_of
 from .model import Values
 from .parquet import index_ticks
 from .read import WHOLE, Window, ends
-from .units import items
 
 MAX_BINS = 20_000
 
@@ -61,7 +61,7 @@ def row_extremes(values: Values) -> tuple[npt.NDArray[np.float64], npt.NDArray[n
     """The least and the greatest number of each row, float64 of shape (rows,), NaN where there is none (texts)."""
     if pa.types.is_fixed_size_list(values.type):
         width = values.type.list_size
-        numbers = _numbers(items(values, width)).reshape(-1, width)
+        numbers = _numbers(elements_of(values)).reshape(-1, width)
         numbers[values.is_null().to_numpy(zero_copy_only=False)] = np.nan
         return np.fmin.reduce(numbers, axis=1), np.fmax.reduce(numbers, axis=1)
     numbers = _numbers(values)

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from .dtypes import elements_of, lists_of
 from .errors import CurveError
 from .families import canonical_unit
 from .model import Values
@@ -76,10 +78,10 @@ def convert(values: Values, given: str, wanted: str, table: Mapping[str, Unit] =
     factor, offset = conversion(canonical_unit(given), canonical_unit(wanted), table)
     if factor == 1 and offset == 0:
         return values
-    if pa.types.is_fixed_size_list(values.type):
-        width = values.type.list_size
-        inner = convert(items(values, width), given, wanted, table)
-        return pa.FixedSizeListArray.from_arrays(inner, width, mask=values.is_null() if values.null_count else None)
+    if isinstance(values.type, pa.FixedSizeListType):
+        elements = convert(elements_of(values), given, wanted, table)
+        rows = lists_of(elements, values.type.list_size)
+        return pc.if_else(values.is_valid(), rows, None) if values.null_count else rows
     if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
         raise CurveError(f"texts have no unit to convert; read the curve without {wanted}")
     absent = values.is_null().to_numpy(zero_copy_only=False)
@@ -89,9 +91,3 @@ def convert(values: Values, given: str, wanted: str, table: Mapping[str, Unit] =
         converted = numbers * float(factor.numerator) / float(factor.denominator) + float(offset)
     kind = values.type if pa.types.is_floating(values.type) else pa.float64()
     return pa.array(converted.astype(kind.to_pandas_dtype()), mask=absent)
-
-
-def items(values: Values, width: int) -> Values:
-    """All elements of a fixed-size list array in row order, those of null rows too."""
-    inner: Values = getattr(values, "values")  # noqa: B009 - the stubs know it on lists alone
-    return inner.slice(values.offset * width, len(values) * width)

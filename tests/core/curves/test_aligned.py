@@ -183,7 +183,7 @@ def test_a_grid_interpolates_numbers_and_takes_the_nearer_text() -> None:
     depths = ["0", "1", "2", "3"]
     numbers = series("GR", depths, [0, 10, None, 30])
     texts = series("LITH", depths, pa.array(["a", "b", None, "d"]))
-    counts = series("N", depths, pa.array([1, 2, 3, 4], pa.int32())) if _integers() else None
+    counts = series("N", depths, pa.array([1, 2, 3, 4], pa.int32()))
     found = align([numbers, texts], step="0.25", window=Window("0", "3"))
     assert found.columns[0].values.to_pylist() == [
         0, 2.5, 5, 7.5, 10, None, None, None, None, None, None, None, 30,
@@ -192,17 +192,9 @@ def test_a_grid_interpolates_numbers_and_takes_the_nearer_text() -> None:
         "a", "a", "a", "b", "b", "b", "b", None, None, None, None, "d", "d",
     ]  # fmt: skip
     assert found.columns[0].decimals is None
-    if counts:
-        assert align([counts], step="0.5").columns[0].values.to_pylist() == [1, 1, 2, 2, 3, 3, 4]
-
-
-def _integers() -> bool:
-    """Whether integer curves can be packed yet."""
-    try:
-        series("N", ["1"], pa.array([1], pa.int32()))
-    except CurveError:
-        return False
-    return True
+    assert align([counts], step="0.5").columns[0].values.to_pylist() == [1, 1, 2, 2, 3, 3, 4]
+    image = series("IMG", depths, pa.array([[1, 2], [3, 4], None, [5, 6]], pa.list_(pa.float32(), 2)))
+    assert align([image], step="0.75").columns[0].values.to_pylist()[:3] == [[1, 2], [3, 4], [3, 4]]
 
 
 def test_a_grid_draws_over_no_gap() -> None:
