@@ -641,7 +641,6 @@ CREATE TABLE mnemonic_alias (
     priority int NOT NULL DEFAULT 0,
     UNIQUE NULLS NOT DISTINCT (project_id, mnemonic_norm, service_company)
 );
-CREATE INDEX mnemonic_alias_mnemonic ON mnemonic_alias (mnemonic_norm);
 COMMENT ON TABLE mnemonic_alias IS 'Which family a mnemonic belongs to where the config names none; project_id null: for all';
 COMMENT ON COLUMN mnemonic_alias.service_company IS 'Null: of any. The project''s own rows win, then those of the company, then the highest priority';
 
@@ -654,7 +653,6 @@ CREATE TABLE unit_alias (
     offset_ double precision NOT NULL DEFAULT 0,
     UNIQUE NULLS NOT DISTINCT (project_id, spelling, family)
 );
-CREATE INDEX unit_alias_spelling ON unit_alias (spelling);
 COMMENT ON TABLE unit_alias IS 'Spellings of units that the config left as printed: canonical = value * factor + offset_';
 
 CREATE TABLE curve (
@@ -682,7 +680,7 @@ CREATE TABLE curve (
     verdict text,
     qc_severity smallint
 );
-CREATE INDEX curve_well ON curve (well_id, frame_slug);
+CREATE INDEX curve_well ON curve (well_id, frame_slug, frame_norm);
 CREATE INDEX curve_project ON curve (project_id, id);
 CREATE INDEX curve_family ON curve (family, index_kind);
 CREATE INDEX curve_mnemonic ON curve (mnemonic_norm text_pattern_ops);
@@ -715,7 +713,7 @@ CREATE TABLE curve_version (
     unit_canonical text COLLATE "C" NOT NULL,
     vmin double precision, vmax double precision, vmean double precision, vstd double precision,
     p01 double precision, p05 double precision, p50 double precision, p95 double precision, p99 double precision,
-    hist int[],
+    hist bigint[],
     wellbore text,
     run text,
     pass text,
@@ -1061,19 +1059,198 @@ COMMENT ON FUNCTION adopt_child IS 'A child of an index that lives in a reposito
 
 CREATE TYPE push AS (n int, repository_id bigint, digest text COLLATE "C", manifest_media_type text, artifact_type text, media_type text,
   type text, size bigint, annotations jsonb, subject text, accessory text, accessory_of text, tags text[], if_match text,
-  if_none_match boolean, username text, address text, request text);
+  if_none_match boolean, numbered boolean, home boolean, username text, address text, request text);
 CREATE TYPE push_part AS (n int, digest text COLLATE "C", size bigint, required boolean);
-COMMENT ON TYPE push IS 'A manifest to be put, the n-th of its transaction, counted from 1; size is that of its bytes and its blobs';
+COMMENT ON TYPE push IS 'A manifest to be put, the n-th of its transaction, counted from 1; size is that of its bytes and its blobs; numbered: the next vN is to be its tag; home: the repository''s name has four segments, so it may be a curve''s';
 COMMENT ON TYPE push_part IS 'A blob or a child that the n-th manifest names';
 
-CREATE FUNCTION manifests_put(p_pushes jsonb, p_manifests bytea[], p_blobs jsonb, p_children jsonb, p_lease interval)
-RETURNS TABLE (artifact_id bigint, absent bigint) LANGUAGE plpgsql AS $$
+CREATE TYPE push_curve AS (n int, well text, well_norm text, well_slug text, aliases jsonb, uwi text, uwi_norm text, api text, operator text,
+  field text, country text, lat double precision, lon double precision, frame text, frame_norm text, frame_slug text, mnemonic text,
+  mnemonic_norm text, values_id bytea, index_id bytea, dtype text, width int, samples bigint, index_kind text, index_unit text, first_index text,
+  last_index text, idx_low numeric, idx_high numeric, step double precision, null_fraction real, description text, family text,
+  family_known text, unit text, unit_canonical text, vmin double precision, vmax double precision, vmean double precision,
+  vstd double precision, p01 double precision, p05 double precision, p50 double precision, p95 double precision, p99 double precision,
+  hist bigint[], wellbore text, run text, pass text, service_company text, acquired date, created timestamptz, operation text,
+  message text, tool text, parent_digest text, segments jsonb, inputs jsonb);
+COMMENT ON TYPE push_curve IS 'What the catalogue keeps of the n-th manifest, which is a curve''s: core/curves/catalogue.py makes it of manifest and config';
+
+CREATE FUNCTION version_of(p_tag text) RETURNS int LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN p_tag ~ '^v[1-9][0-9]{0,8}$' THEN substr(p_tag, 2)::int END
+$$;
+COMMENT ON FUNCTION version_of IS 'The N of a tag vN, null for any other tag';
+
+CREATE FUNCTION family_of(p_project bigint, p_mnemonic_norm text, p_company text) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT m.family FROM (
+    (SELECT 0 AS far, * FROM mnemonic_alias WHERE project_id = p_project AND mnemonic_norm = p_mnemonic_norm)
+    UNION ALL (SELECT 1, * FROM mnemonic_alias WHERE project_id IS NULL AND mnemonic_norm = p_mnemonic_norm)) AS m
+  WHERE m.service_company IS NULL OR m.service_company = p_company
+  ORDER BY m.far, m.service_company IS NULL, m.priority DESC LIMIT 1);
+END $$;
+COMMENT ON FUNCTION family_of IS 'The family that a project, else the registry, gives a mnemonic';
+
+CREATE FUNCTION unit_of(p_project bigint, p_unit text, p_canonical text, p_family text) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN CASE WHEN p_canonical <> p_unit THEN p_canonical ELSE coalesce((
+    SELECT u.unit_canonical FROM (
+      (SELECT 0 AS far, * FROM unit_alias WHERE project_id = p_project AND spelling = p_unit)
+      UNION ALL (SELECT 1, * FROM unit_alias WHERE project_id IS NULL AND spelling = p_unit)) AS u
+    WHERE u.family IS NULL OR u.family = p_family ORDER BY u.far, u.family IS NULL LIMIT 1), p_canonical) END;
+END $$;
+COMMENT ON FUNCTION unit_of IS 'The canonical unit as the config has it; where it left the unit as printed, as the project, else the registry, spells it';
+
+CREATE FUNCTION curves_refresh(p_curves bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE curve c SET latest_version_id = f.id, family = f.family, unit = f.unit, unit_canonical = f.unit_canonical, index_kind = f.index_kind,
+    samples = f.samples, null_fraction = f.null_fraction, idx_range = f.idx_range, step = f.step, vmin = f.vmin, vmax = f.vmax,
+    p50 = f.p50, pushed = f.pushed, verdict = f.verdict, qc_severity = f.qc_severity
+  FROM (
+    SELECT k.id AS curve, v.* FROM unnest(p_curves) AS k(id) LEFT JOIN LATERAL (SELECT * FROM curve_version WHERE id = coalesce(
+      (SELECT o.id FROM (SELECT artifact_id FROM tag WHERE repository_id = k.id AND name = 'latest' OFFSET 0) AS t
+       JOIN curve_version o ON o.id = t.artifact_id AND o.curve_id = k.id AND o.deleted_at IS NULL),
+      (SELECT id FROM curve_version WHERE curve_id = k.id AND deleted_at IS NULL AND version IS NOT NULL ORDER BY version DESC LIMIT 1),
+      (SELECT id FROM curve_version WHERE curve_id = k.id AND deleted_at IS NULL AND version IS NULL ORDER BY id DESC LIMIT 1)) OFFSET 0
+    ) AS v ON true OFFSET 0) AS f
+  WHERE c.id = f.curve AND (c.latest_version_id, c.verdict, c.family, c.unit_canonical) IS DISTINCT FROM (f.id, f.verdict, f.family, f.unit_canonical);
+END $$;
+COMMENT ON FUNCTION curves_refresh IS 'The latest live version of curves, and the copies of it, once tags or versions have changed';
+
+CREATE FUNCTION wells_put(p_curves push_curve[], p_projects bigint[]) RETURNS bigint[] LANGUAGE plpgsql AS $$
+DECLARE v_wells bigint[]; t record; v_well bigint; v_name text;
+BEGIN
+  -- most pushes find their well as it is: one look, and no lock
+  SELECT array_agg(s.well_id ORDER BY q.n) INTO v_wells FROM unnest(p_curves) AS q
+  LEFT JOIN LATERAL (
+    SELECT w.id AS well_id FROM well_slug o JOIN well w ON w.id = o.well_id
+    WHERE o.project_id = p_projects[q.n] AND o.slug = q.well_slug AND w.name_norm = q.well_norm COLLATE "C"
+      AND (q.uwi IS NULL OR w.uwi IS NOT NULL) AND (q.api IS NULL OR w.api IS NOT NULL)
+      AND (q.operator IS NULL OR w.operator IS NOT NULL) AND (q.field IS NULL OR w.field IS NOT NULL)
+      AND (q.country IS NULL OR w.country IS NOT NULL) AND (q.lat IS NULL OR w.lat IS NOT NULL) AND (q.lon IS NULL OR w.lon IS NOT NULL)
+      AND NOT EXISTS (SELECT FROM jsonb_array_elements(q.aliases) AS e(pair)
+        WHERE NOT EXISTS (SELECT FROM well_alias x WHERE x.alias_norm = e.pair ->> 1 AND x.well_id = w.id)) OFFSET 0) AS s ON true;
+  IF array_position(v_wells, NULL) IS NULL THEN RETURN v_wells; END IF;
+  v_wells := '{}';
+  FOR t IN SELECT p_projects[q.n] AS project, q.well_norm COLLATE "C" AS norm, (array_agg(q.well ORDER BY q.n))[1] AS name,
+      (array_agg(q.uwi ORDER BY q.n) FILTER (WHERE q.uwi IS NOT NULL))[1] AS uwi,
+      (array_agg(q.uwi_norm ORDER BY q.n) FILTER (WHERE q.uwi IS NOT NULL))[1] AS uwi_norm,
+      (array_agg(q.api ORDER BY q.n) FILTER (WHERE q.api IS NOT NULL))[1] AS api,
+      (array_agg(q.operator ORDER BY q.n) FILTER (WHERE q.operator IS NOT NULL))[1] AS operator,
+      (array_agg(q.field ORDER BY q.n) FILTER (WHERE q.field IS NOT NULL))[1] AS field,
+      (array_agg(q.country ORDER BY q.n) FILTER (WHERE q.country IS NOT NULL))[1] AS country,
+      (array_agg(q.lat ORDER BY q.n) FILTER (WHERE q.lat IS NOT NULL))[1] AS lat,
+      (array_agg(q.lon ORDER BY q.n) FILTER (WHERE q.lon IS NOT NULL))[1] AS lon
+    FROM unnest(p_curves) AS q GROUP BY 1, 2 ORDER BY 1, 2 LOOP
+    INSERT INTO well (project_id, name, name_norm, uwi, uwi_norm, api, operator, field, country, lat, lon)
+    VALUES (t.project, t.name, t.norm, t.uwi, t.uwi_norm, t.api, t.operator, t.field, t.country, t.lat, t.lon)
+    ON CONFLICT (project_id, name_norm) DO NOTHING;
+    IF NOT FOUND THEN
+      UPDATE well w SET uwi = coalesce(w.uwi, t.uwi), uwi_norm = CASE WHEN w.uwi IS NULL THEN t.uwi_norm ELSE w.uwi_norm END,
+        api = coalesce(w.api, t.api), operator = coalesce(w.operator, t.operator), field = coalesce(w.field, t.field),
+        country = coalesce(w.country, t.country), lat = coalesce(w.lat, t.lat), lon = coalesce(w.lon, t.lon)
+      WHERE w.project_id = t.project AND w.name_norm = t.norm AND (w.uwi IS NULL AND t.uwi IS NOT NULL
+        OR w.api IS NULL AND t.api IS NOT NULL OR w.operator IS NULL AND t.operator IS NOT NULL
+        OR w.field IS NULL AND t.field IS NOT NULL OR w.country IS NULL AND t.country IS NOT NULL
+        OR w.lat IS NULL AND t.lat IS NOT NULL OR w.lon IS NULL AND t.lon IS NOT NULL);
+    END IF;
+  END LOOP;
+  SELECT array_agg((SELECT id FROM well WHERE project_id = p_projects[q.n] AND name_norm = q.well_norm COLLATE "C") ORDER BY q.n)
+  INTO v_wells FROM unnest(p_curves) AS q;
+  INSERT INTO well_slug (project_id, slug, well_id)
+  SELECT DISTINCT ON (p_projects[q.n], q.well_slug COLLATE "C") p_projects[q.n], q.well_slug, w.id
+  FROM unnest(p_curves) WITH ORDINALITY AS q JOIN unnest(v_wells) WITH ORDINALITY AS w(id, k) ON w.k = q.ordinality
+  ORDER BY p_projects[q.n], q.well_slug COLLATE "C", q.n ON CONFLICT (project_id, slug) DO NOTHING;
+  SELECT q.n, q.well, o.name INTO t FROM unnest(p_curves) WITH ORDINALITY AS q
+  CROSS JOIN LATERAL (SELECT w.id, w.name FROM well_slug s JOIN well w ON w.id = s.well_id
+    WHERE s.project_id = p_projects[q.n] AND s.slug = q.well_slug OFFSET 0) AS o WHERE o.id <> v_wells[q.ordinality] ORDER BY q.n LIMIT 1;
+  IF FOUND THEN PERFORM refuse('RG409', 'CURVE_CONFLICT', jsonb_build_object('what', 'well', 'holds', t.name, 'given', t.well)); END IF;
+  INSERT INTO well_alias (well_id, alias_norm, alias)
+  SELECT DISTINCT ON ((e.pair ->> 1) COLLATE "C", v_wells[q.ordinality]) v_wells[q.ordinality], e.pair ->> 1, e.pair ->> 0
+  FROM unnest(p_curves) WITH ORDINALITY AS q CROSS JOIN jsonb_array_elements(q.aliases) AS e(pair)
+  ORDER BY (e.pair ->> 1) COLLATE "C", v_wells[q.ordinality], q.n ON CONFLICT DO NOTHING;
+  RETURN v_wells;
+END $$;
+COMMENT ON FUNCTION wells_put IS 'The wells of curves, in the order of the curves: made, or filled in where a version says more of one. Importers of one well wait for each other only while its row is made';
+
+CREATE FUNCTION curves_put(p_curves push_curve[], p_artifacts bigint[], p_repositories bigint[], p_projects bigint[], p_numbers int[]) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE v_wells bigint[]; t record;
+BEGIN
+  SELECT q.n, q.well, q.frame, q.mnemonic, o.* INTO t FROM unnest(p_curves) AS q CROSS JOIN LATERAL (
+    SELECT c.frame AS held_frame, c.frame_norm, c.mnemonic AS held_mnemonic, c.mnemonic_norm, w.name AS held_well, w.name_norm
+    FROM curve c JOIN well w ON w.id = c.well_id WHERE c.id = p_repositories[q.n] OFFSET 0) AS o
+  WHERE (o.name_norm, o.frame_norm, o.mnemonic_norm) <> (q.well_norm COLLATE "C", q.frame_norm COLLATE "C", q.mnemonic_norm COLLATE "C")
+  ORDER BY q.n LIMIT 1;
+  IF FOUND THEN
+    PERFORM refuse('RG409', 'CURVE_CONFLICT', jsonb_build_object('what', 'curve', 'holds',
+      format('%s of %s in %s', t.held_mnemonic, t.held_frame, t.held_well), 'given', format('%s of %s in %s', t.mnemonic, t.frame, t.well)));
+  END IF;
+  v_wells := wells_put(p_curves, p_projects);
+  SELECT q.n, q.frame, o.frame AS held INTO t FROM unnest(p_curves) WITH ORDINALITY AS q CROSS JOIN LATERAL (
+    (SELECT frame FROM curve WHERE well_id = v_wells[q.ordinality] AND frame_slug = q.frame_slug
+      AND frame_norm < q.frame_norm COLLATE "C" LIMIT 1)
+    UNION ALL (SELECT frame FROM curve WHERE well_id = v_wells[q.ordinality] AND frame_slug = q.frame_slug
+      AND frame_norm > q.frame_norm COLLATE "C" LIMIT 1)) AS o
+  WHERE NOT EXISTS (SELECT FROM curve WHERE id = p_repositories[q.n]) ORDER BY q.n LIMIT 1;
+  IF FOUND THEN PERFORM refuse('RG409', 'CURVE_CONFLICT', jsonb_build_object('what', 'frame', 'holds', t.held, 'given', t.frame)); END IF;
+  WITH said AS MATERIALIZED (
+    SELECT q.*, a.push_time, a.pushed_by, p_artifacts[q.n] AS id, p_repositories[q.n] AS curve_id, v_wells[q.ordinality] AS well_id,
+      CASE WHEN q.idx_low IS NOT NULL THEN numrange(q.idx_low, q.idx_high, '[]') END AS idx_range, f.called,
+      unit_of(p_projects[q.n], q.unit, q.unit_canonical, f.called) AS canonical
+    FROM unnest(p_curves) WITH ORDINALITY AS q
+    CROSS JOIN LATERAL (SELECT push_time, pushed_by FROM artifact WHERE id = p_artifacts[q.n] OFFSET 0) AS a
+    CROSS JOIN LATERAL (SELECT coalesce(q.family, family_of(p_projects[q.n], q.mnemonic_norm, q.service_company), q.family_known)
+      AS called OFFSET 0) AS f),
+  homes AS (  -- the only version of a new curve is its latest
+    INSERT INTO curve (id, project_id, well_id, frame, frame_norm, frame_slug, mnemonic, mnemonic_norm, latest_version_id, family, unit,
+      unit_canonical, index_kind, samples, null_fraction, idx_range, step, vmin, vmax, p50, pushed, verdict)
+    SELECT DISTINCT ON (q.curve_id) q.curve_id, p_projects[q.n], q.well_id, q.frame, q.frame_norm, q.frame_slug, q.mnemonic,
+      q.mnemonic_norm, q.id, q.called, q.unit, q.canonical, q.index_kind, q.samples, q.null_fraction, q.idx_range, q.step, q.vmin,
+      q.vmax, q.p50, q.push_time, 'pending' FROM said q ORDER BY q.curve_id, q.id ON CONFLICT (id) DO NOTHING)
+  INSERT INTO curve_version AS v (id, curve_id, version, values_id, index_id, dtype, width, samples, index_kind, index_unit, first_index,
+    last_index, idx_range, step, null_fraction, description, family, unit, unit_canonical, vmin, vmax, vmean, vstd, p01, p05, p50, p95,
+    p99, hist, wellbore, run, pass, service_company, acquired, created, pushed, author, operation, message, tool, parent_digest)
+  SELECT q.id, q.curve_id, p_numbers[q.n], q.values_id, q.index_id, q.dtype, q.width, q.samples, q.index_kind, q.index_unit,
+    q.first_index, q.last_index, q.idx_range, q.step, q.null_fraction, q.description, q.called, q.unit, q.canonical, q.vmin, q.vmax,
+    q.vmean, q.vstd, q.p01, q.p05, q.p50, q.p95, q.p99, q.hist, q.wellbore, q.run, q.pass, q.service_company, q.acquired,
+    coalesce(q.created, q.push_time), q.push_time, q.pushed_by, q.operation, q.message, q.tool, q.parent_digest
+  FROM said q ORDER BY q.id
+  ON CONFLICT (id) DO UPDATE SET deleted_at = NULL, version = coalesce(v.version, excluded.version), changed = clock_timestamp()
+    WHERE v.deleted_at IS NOT NULL OR v.version IS NULL AND excluded.version IS NOT NULL;
+  INSERT INTO segment (content_id, blob_digest, dtype, width)
+  SELECT DISTINCT decode(e.pair ->> 0, 'hex') AS content, (e.pair ->> 1) COLLATE "C" AS blob, q.dtype, q.width
+  FROM unnest(p_curves) AS q CROSS JOIN jsonb_array_elements(q.segments) AS e(pair) ORDER BY content, blob ON CONFLICT DO NOTHING;
+  INSERT INTO lineage (version_id, ref, role, input_digest)
+  SELECT DISTINCT p_artifacts[q.n], e.pair ->> 0, e.pair ->> 1, e.pair ->> 2
+  FROM unnest(p_curves) AS q CROSS JOIN jsonb_array_elements(q.inputs) AS e(pair) ON CONFLICT DO NOTHING;
+END $$;
+COMMENT ON FUNCTION curves_put IS 'The catalogue''s rows of curves: well, curve, version, segments, lineage, in this order of locks; the caller holds the repositories. A repository that holds another curve, or a well''s or frame''s segment another name, refuses';
+
+CREATE FUNCTION versions_number(p_pushes push[], p_artifacts bigint[]) RETURNS int[] LANGUAGE plpgsql AS $$
+DECLARE v_numbers int[] := array_fill(NULL::int, ARRAY[cardinality(p_artifacts)]); t record; v_number int;
+BEGIN
+  FOR t IN SELECT q.n, q.repository_id, q.numbered, p_artifacts[q.n] AS artifact, (SELECT min(version_of(u.name)) FROM unnest(q.tags) AS u(name)) AS given
+           FROM unnest(p_pushes) AS q WHERE q.numbered OR q.home ORDER BY q.n LOOP
+    v_number := coalesce((SELECT version FROM curve_version WHERE id = t.artifact),
+      (SELECT min(version_of(name)) FROM tag WHERE artifact_id = t.artifact), t.given);
+    IF v_number IS NULL AND t.numbered THEN
+      UPDATE repository SET last_version = last_version + 1 WHERE repository_id = t.repository_id AND last_version < 999999999
+      RETURNING last_version INTO v_number;
+      IF NOT FOUND THEN PERFORM refuse('RG409', 'VERSIONS_USED'); END IF;
+    END IF;
+    v_numbers[t.n] := v_number;
+  END LOOP;
+  RETURN v_numbers;
+END $$;
+COMMENT ON FUNCTION versions_number IS 'The number of each push that has or wants one. The caller holds the repositories, so none is given twice and none is left out';
+
+CREATE FUNCTION manifests_put(p_pushes jsonb, p_manifests bytea[], p_blobs jsonb, p_children jsonb, p_curves jsonb, p_lease interval)
+RETURNS TABLE (artifact_id bigint, absent bigint, version int) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
   v_until timestamptz := clock_timestamp() + p_lease; pushes push[]; repositories bigint[]; projects bigint[]; names text[]; sparse boolean[];
   digests text[]; users text[]; ids bigint[]; fresh boolean[]; l_n int[]; l_digest text[]; l_link bigint[]; k_n int[] := '{}'; k_digest text[] := '{}';
   k_id bigint[] := '{}'; v_kid bigint; lacking int[]; missing text[]; wrong jsonb;
-  m_id bigint[]; m_name text[]; t record; g record;
+  curves push_curve[]; homes bigint[]; numbers int[]; m_id bigint[]; m_name text[]; t record; g record;
 BEGIN
   SELECT array_agg(q ORDER BY q.n), array_agg(q.repository_id ORDER BY q.n), array_agg(q.digest ORDER BY q.n),
     array_agg(q.username ORDER BY q.n), array_agg(h.project_id ORDER BY q.n), array_agg(h.name ORDER BY q.n), array_agg(h.sparse ORDER BY q.n)
@@ -1146,7 +1323,31 @@ BEGIN
     SELECT ids[t.n], t.repository_id, v_kid, t.digest, t.accessory_of, t.accessory, a.size FROM artifact a WHERE a.id = ids[t.n]
     ON CONFLICT (artifact_id) DO NOTHING;
   END LOOP;
-  -- 4. tags: those that are new, then those that are there, each by name and under its row's lock
+  -- 4. repositories, in their order; under their locks what is counted and catalogued in them
+  FOR t IN SELECT q.repository_id AS id, max(version_of(u.name)) AS version FROM unnest(pushes) AS q LEFT JOIN unnest(q.tags) AS u(name) ON true
+           GROUP BY 1 ORDER BY 1 LOOP
+    UPDATE repository SET update_time = clock_timestamp(), last_version = greatest(last_version, t.version) WHERE repository_id = t.id;
+  END LOOP;
+  SELECT array_agg(DISTINCT q.repository_id) INTO homes FROM unnest(pushes) AS q WHERE q.home;
+  IF homes IS NOT NULL OR true = ANY (SELECT q.numbered FROM unnest(pushes) AS q) THEN
+    numbers := versions_number(pushes, ids);
+    SELECT array_agg(c ORDER BY c.n) INTO curves FROM jsonb_populate_recordset(NULL::push_curve, p_curves) AS c;
+    SELECT u.name, h.digest INTO t FROM unnest(pushes) AS q CROSS JOIN unnest(q.tags) AS u(name) CROSS JOIN LATERAL (
+      SELECT to_digest AS digest FROM tag_history WHERE repository_id = q.repository_id AND name = u.name AND to_digest <> q.digest LIMIT 1) AS h
+    WHERE q.home AND version_of(u.name) IS NOT NULL AND (EXISTS (SELECT FROM curve WHERE id = q.repository_id)
+      OR EXISTS (SELECT FROM unnest(curves) AS c WHERE repositories[c.n] = q.repository_id)) LIMIT 1;
+    IF FOUND THEN PERFORM refuse('RG409', 'VERSION_TAKEN', jsonb_build_object('tag', t.name, 'digest', t.digest)); END IF;
+    IF curves IS NOT NULL THEN PERFORM curves_put(curves, ids, repositories, projects, numbers); END IF;
+    FOR t IN SELECT q.n, 'v' || numbers[q.n] AS name FROM unnest(pushes) AS q
+             WHERE q.numbered AND 'v' || numbers[q.n] <> ALL (q.tags) ORDER BY q.repository_id, q.n LOOP
+      INSERT INTO tag (repository_id, artifact_id, name, push_time) VALUES (repositories[t.n], ids[t.n], t.name, clock_timestamp())
+      ON CONFLICT (repository_id, name) DO NOTHING;
+      IF FOUND THEN
+        INSERT INTO tag_history (repository_id, name, to_digest, username) VALUES (repositories[t.n], t.name, digests[t.n], users[t.n]);
+      END IF;
+    END LOOP;
+  END IF;
+  -- 5. tags: those that are new, then those that are there, each by name and under its row's lock
   WITH made AS (
     INSERT INTO tag AS m (repository_id, artifact_id, name, push_time)
     SELECT q.repository_id, ids[q.n], u.name, clock_timestamp() FROM unnest(pushes) AS q CROSS JOIN unnest(q.tags) AS u(name)
@@ -1187,26 +1388,25 @@ BEGIN
       END IF;  -- else another push made it just now: look again
     END LOOP;
   END LOOP;
+  IF homes IS NOT NULL THEN PERFORM curves_refresh(homes); END IF;
   INSERT INTO gc_review (kind, target, review_after)
-  SELECT 'artifact', ids[q.n], v_until FROM unnest(pushes) AS q WHERE fresh[q.n] AND cardinality(q.tags) = 0;
-  -- 5. what follows from it, who did it, and last what it costs
+  SELECT 'artifact', ids[q.n], v_until FROM unnest(pushes) AS q WHERE fresh[q.n] AND cardinality(q.tags) = 0 AND NOT q.numbered;
+  -- 6. what follows from it, who did it, and last what it costs
   INSERT INTO event (kind, project_id, repository_id, artifact_id, username, payload)
   SELECT 'artifact.pushed', projects[q.n], q.repository_id, ids[q.n], q.username,
-    jsonb_build_object('digest', q.digest, 'tags', q.tags, 'fresh', fresh[q.n]) FROM unnest(pushes) AS q ORDER BY q.n;
+    jsonb_build_object('digest', q.digest, 'tags', CASE WHEN q.numbered AND 'v' || numbers[q.n] <> ALL (q.tags) THEN q.tags || ('v' || numbers[q.n]) ELSE q.tags END,
+      'fresh', fresh[q.n], 'catalogued', EXISTS (SELECT FROM unnest(curves) AS c WHERE c.n = q.n)) FROM unnest(pushes) AS q ORDER BY q.n;
   INSERT INTO access_log (username, project_id, repo_name, repo_tag, operation, resource, address, request_id)
   SELECT q.username, projects[q.n], names[q.n], coalesce(q.tags[1], ''), 'push', q.digest, q.address, q.request
   FROM unnest(pushes) AS q ORDER BY q.n;
-  FOR t IN SELECT DISTINCT u.id FROM unnest(repositories) AS u(id) ORDER BY 1 LOOP
-    UPDATE repository SET update_time = clock_timestamp() WHERE repository_id = t.id;
-  END LOOP;
   FOR t IN SELECT projects[q.n] AS project, sum(octet_length(p_manifests[q.n])) AS bytes, count(*)::int AS artifacts
            FROM generate_subscripts(ids, 1) AS q(n) WHERE fresh[q.n] GROUP BY 1 ORDER BY 1 LOOP
     PERFORM charge_project(t.project, t.bytes, t.artifacts);
   END LOOP;
-  RETURN QUERY SELECT u.id, (SELECT count(*) FROM unnest(lacking) AS l(n) WHERE l.n = u.n)
+  RETURN QUERY SELECT u.id, (SELECT count(*) FROM unnest(lacking) AS l(n) WHERE l.n = u.n), numbers[u.n]
                FROM unnest(ids) WITH ORDINALITY AS u(id, n) ORDER BY u.n;
 END $$;
-COMMENT ON FUNCTION manifests_put IS 'Pushes of manifests that share no artifact and no tag: references, tags, accessories, history, events, audit and charge, in the lock order of reliability 3.2.3';
+COMMENT ON FUNCTION manifests_put IS 'Pushes of manifests that share no artifact and no tag: references, versions and catalogue, tags, accessories, history, events, audit and charge, in the lock order of reliability 3.2.3, the repository before its tags';
 
 CREATE FUNCTION artifact_delete(p_repository bigint, p_digest text, p_undo interval, p_username text, p_address text, p_request text)
 RETURNS void LANGUAGE plpgsql AS $$
@@ -1218,12 +1418,15 @@ BEGIN
   PERFORM 1 FROM artifact_reference f JOIN artifact x ON x.id = f.artifact_id
   WHERE f.child_id = a.id AND x.deleted_at IS NULL LIMIT 1;
   IF FOUND AND NOT v_sparse THEN PERFORM refuse('RG405', 'MANIFEST_REFERENCED'); END IF;
+  PERFORM 1 FROM repository WHERE repository_id = p_repository FOR NO KEY UPDATE;
   PERFORM 1 FROM tag WHERE artifact_id = a.id ORDER BY name FOR UPDATE;
   WITH dropped AS (DELETE FROM tag WHERE artifact_id = a.id RETURNING name),
        noted AS (INSERT INTO tag_history (repository_id, name, from_digest, username)
                  SELECT p_repository, name, p_digest, p_username FROM dropped)
   SELECT array_agg(name) INTO v_tags FROM dropped;
   UPDATE artifact SET deleted_at = clock_timestamp(), keep_until = clock_timestamp() + p_undo WHERE id = a.id;
+  UPDATE curve_version SET deleted_at = clock_timestamp(), changed = clock_timestamp() WHERE id = a.id AND deleted_at IS NULL;
+  PERFORM curves_refresh(ARRAY[p_repository]);
   INSERT INTO gc_review (kind, target, review_after) VALUES ('artifact', a.id, clock_timestamp() + p_undo);
   INSERT INTO event (kind, project_id, repository_id, artifact_id, username, payload)
   VALUES ('artifact.deleted', a.project_id, p_repository, a.id, p_username, jsonb_build_object('digest', p_digest, 'tags', v_tags));
@@ -1236,10 +1439,12 @@ CREATE FUNCTION tag_delete(p_repository bigint, p_name text, p_lease interval, p
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE t record;
 BEGIN
+  PERFORM 1 FROM repository WHERE repository_id = p_repository FOR NO KEY UPDATE;
   SELECT g.id, a.id AS target, a.digest, a.project_id, a.repository_name INTO t FROM tag g JOIN artifact a ON a.id = g.artifact_id
   WHERE g.repository_id = p_repository AND g.name = p_name FOR UPDATE OF g;
   IF NOT FOUND THEN PERFORM refuse('RG404', 'MANIFEST_UNKNOWN'); END IF;
   DELETE FROM tag WHERE id = t.id;
+  PERFORM curves_refresh(ARRAY[p_repository]);
   INSERT INTO tag_history (repository_id, name, from_digest, username) VALUES (p_repository, p_name, t.digest, p_username);
   INSERT INTO gc_review (kind, target, review_after) VALUES ('artifact', t.target, clock_timestamp() + p_lease);
   INSERT INTO event (kind, project_id, repository_id, artifact_id, username, payload)

@@ -4,13 +4,15 @@ from collections.abc import AsyncGenerator
 from uuid import UUID, uuid4
 
 from .access import Action, Principal, permits, require
+from .cataloguing import describe
+from .curves.catalogue import home_of
 from .oci.accessory import accessory_of
 from .oci.digest import Digest
 from .oci.errors import BlobUnknown, ManifestTooLarge, ManifestUnknown, NameUnknown, UploadUnknown
 from .oci.manifest import Manifest, parse
 from .oci.repository import Blob, Stored
 from .records import artifacts, blobs, repositories, tags
-from .records.artifacts import Actor, Precondition, Referrer
+from .records.artifacts import Actor, Precondition, Push, Referrer
 from .records.lookup import FoundArtifact, FoundBlob, Home, key
 from .records.pulls import Pull
 from .store import Store
@@ -115,9 +117,10 @@ class LocalRepository:
         digest: Digest | None,
         tag_names: list[str],
         expected: Precondition | None = None,
-    ) -> tuple[Manifest, int]:
-        """One push, one transaction, under a digest that the bytes must have (None: their SHA-256). Back come the
-        parsed manifest and how many blobs and children it names that are not here."""
+        numbered: bool = False,
+    ) -> tuple[Manifest, artifacts.Pushed]:
+        """One push, one transaction, under a digest that the bytes must have (None: their SHA-256). `numbered`: with
+        the next version number as one more tag, unless it has one. `expected` is of the named tags only."""
         home = await self._home()
         self._require_push(home)  # before the body: nobody else has it read
         raw = await body.read(self._store.limits.manifest)
@@ -129,17 +132,18 @@ class LocalRepository:
             compare(digest, found)
         manifest = parse(raw, content_type, found)
         repository_id = await self._made(home)
-        attached = accessory_of(manifest, tag_names)
-        absent = await artifacts.put(
-            self._store.pushes,
+        push = Push(
             repository_id,
             manifest,
-            tag_names,
+            list(dict.fromkeys(tag_names)),
             expected or Precondition(),
-            attached,
+            accessory_of(manifest, tag_names),
             self._actor,
+            numbered,
+            home_of(self._name) is not None,
+            await describe(self._store.reading, self._linked, self._name, home.rights.sparse, manifest),
         )
-        return manifest, absent
+        return manifest, await self._store.pushes.get(push)
 
     async def delete_manifest(self, digest: Digest) -> None:
         """The manifest and its tags: ManifestUnknown, ManifestReferenced."""
@@ -198,6 +202,9 @@ class LocalRepository:
         if home.repository_id is not None:
             return home.repository_id
         return await repositories.make(self._database, self._name, self._may_make(home), self._actor)
+
+    async def _linked(self, digest: Digest) -> FoundBlob | None:
+        return (await self._store.by_blob.get(key(self._principal, self._name, digest)))[1]
 
     async def _find_blob(self, digest: Digest) -> tuple[Home, FoundBlob]:
         home, found = await self._store.by_blob.get(key(self._principal, self._name, digest))

@@ -63,6 +63,19 @@ class BlobReading:
         except NotFound:
             raise await self._lost(found) from None
 
+    def known(self, digest: str) -> bytes | None:
+        """Content that is in memory, for one whose right to it is asked elsewhere."""
+        return self._cache.get(digest)
+
+    def keep(self, digest: str, content: bytes) -> None:
+        """Content that was just stored and whose digest was verified: it is often read next."""
+        self._cache.put(digest, content)
+
+    async def whole(self, found: FoundBlob) -> bytes:
+        """All bytes of a blob that is known to be of a moderate size; BlobUnknown where they are lost."""
+        content = await self.small(found)
+        return await self._whole(found) if content is None else content
+
     async def small(self, found: FoundBlob) -> bytes | None:
         """A small blob whole; None where it is to be streamed."""
         content = self._cache.get(found.digest)

@@ -90,6 +90,7 @@ async def store_body(store: Store, repository_id: int, digest: Digest, body: Bod
     if content is not None:
         compare(digest, Digest.of(content, digest.algorithm))
         await blobs.store_inline(store.database, repository_id, digest, content, store.limits.lease)
+        store.reading.keep(digest, content)
         return
     hasher = hashing.OneRequest(digest.algorithm)
     with storage_errors():
@@ -182,6 +183,8 @@ class UploadSession:
             raise _unknown()
         if found.answer == "busy":
             raise _elsewhere(found.offset)
+        if found.answer == "stored":
+            self._store.reading.keep(digest, content)
         return "stored" if found.answer == "done" and found.digest == digest else found.answer
 
     async def _appended(self, staging: Staging, body: Body, hasher: hashing.Hasher | None, fresh: bool) -> Staging:

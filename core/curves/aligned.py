@@ -19,7 +19,8 @@ from .parquet import index_array, index_ticks
 from .read import WHOLE, Window, bounds, ends
 from .resample import Rows, grid, on_grid, step_ticks
 from .schema import Config
-from .units import UNITS, Unit, convert
+from .unit_table import UNITS, Unit
+from .units import convert
 
 HOW = ("outer", "inner", "left")
 

@@ -212,5 +212,17 @@ def parse_config(data: bytes) -> Config:
     """A curve's config, or CurveError."""
     try:
         return msgspec.json.decode(data, type=Config)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CurveError(f"this is no curve config of schema 1: {error}") from error
+
+
+class _Schema(msgspec.Struct):
+    schema: int
+
+
+def schema_of(data: bytes) -> int:
+    """The number of the schema that a config follows, or CurveError; one that is not 1 is of another release."""
+    try:
+        return msgspec.json.decode(data, type=_Schema).schema
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise CurveError(f"this is no curve config: {error}") from error

@@ -1,11 +1,7 @@
-"""Values from one unit to another: a small exact table of the units that well logs convert between.
-
-Factors are exact by definition (the international foot, NIST SP 811 appendix B); nothing that is not here is guessed.
-"""
+"""Values from one unit to another, by the factors of unit_table.py."""
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,46 +11,7 @@ from .dtypes import elements_of, lists_of
 from .errors import CurveError
 from .families import canonical_unit
 from .model import Values
-
-
-class Unit(NamedTuple):
-    """value * factor + offset is the value in the dimension's base unit."""
-
-    dimension: str
-    factor: Fraction
-    offset: Fraction = Fraction(0)
-
-
-_FOOT = Fraction(3048, 10_000)
-_PSI = Fraction("4.4482216152605") / Fraction("645.16") * 1000  # kPa: a pound-force over a square inch in mm2
-
-UNITS: Mapping[str, Unit] = {
-    "m": Unit("length", Fraction(1)),
-    "cm": Unit("length", Fraction(1, 100)),
-    "mm": Unit("length", Fraction(1, 1000)),
-    "km": Unit("length", Fraction(1000)),
-    "ft": Unit("length", _FOOT),
-    "in": Unit("length", _FOOT / 12),
-    "0.1 in": Unit("length", _FOOT / 120),
-    "s": Unit("time", Fraction(1)),
-    "ms": Unit("time", Fraction(1, 1000)),
-    "us": Unit("time", Fraction(1, 10**6)),
-    "min": Unit("time", Fraction(60)),
-    "h": Unit("time", Fraction(3600)),
-    "g/cm3": Unit("density", Fraction(1)),
-    "kg/m3": Unit("density", Fraction(1, 1000)),
-    "us/m": Unit("slowness", Fraction(1)),
-    "us/ft": Unit("slowness", 1 / _FOOT),
-    "degC": Unit("temperature", Fraction(1)),
-    "degF": Unit("temperature", Fraction(5, 9), Fraction(-160, 9)),
-    "v/v": Unit("fraction", Fraction(1)),
-    "%": Unit("fraction", Fraction(1, 100)),
-    "kPa": Unit("pressure", Fraction(1)),
-    "psi": Unit("pressure", _PSI),
-    "bar": Unit("pressure", Fraction(100)),
-    "m/h": Unit("speed", Fraction(1)),
-    "ft/h": Unit("speed", _FOOT),
-}
+from .unit_table import UNITS, Unit
 
 
 def conversion(given: str, wanted: str, table: Mapping[str, Unit] = UNITS) -> tuple[Fraction, Fraction]:

@@ -15,7 +15,7 @@ from ..oci.manifest import Descriptor, Manifest
 from .calls import fetch, fetchrows, fetchval
 from .database import Database
 
-SELECT_PUT = "SELECT absent FROM manifests_put($1, $2, $3, $4, $5)"
+SELECT_PUT = "SELECT absent, version FROM manifests_put($1, $2, $3, $4, $5, $6)"
 SELECT_DELETE = "SELECT artifact_delete($1, $2, $3, $4, $5, $6)"
 SELECT_MANIFEST = "SELECT manifest FROM artifact WHERE id = $1 AND deleted_at IS NULL"
 UPDATE_LEASE = """UPDATE artifact SET keep_until = clock_timestamp() + $2
@@ -59,7 +59,8 @@ class Precondition:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Push:
-    """A manifest to be put. accessory: (type, subject digest)."""
+    """A manifest to be put. accessory: (type, subject digest). numbered: under the next version number too. home: its
+    repository may be a curve's; curve: the catalogue's row of it (core/curves/catalogue.py), None where it is none."""
 
     repository_id: int
     manifest: Manifest
@@ -67,17 +68,30 @@ class Push:
     expected: Precondition
     accessory: tuple[str, str] | None
     actor: Actor
+    numbered: bool = False
+    home: bool = False
+    curve: dict[str, Any] | None = None
 
 
-Pushes = Batch[None, Push, int]
+class Pushed(NamedTuple):
+    """What a push came to: how many blobs and children it names that are not here (a sparse project allows that), and
+    the number of its version, where it asked for one or is a curve's."""
+
+    absent: int
+    version: int | None
+
+
+Pushes = Batch[None, Push, Pushed]
+"""`get` does a push, whole, with others that wait: NameUnknown, ManifestBlobUnknown, SizeInvalid, PreconditionFailed,
+CurveConflict, QuotaExceeded."""
 
 
 def pushes(database: Database, lease: timedelta) -> Pushes:
     """Pushes that wait together share a transaction, as far as they touch different things."""
     together = apart(partial(put_many, database, lease=lease))
 
-    async def ask(_: None, waiting: Sequence[Push]) -> list[int | Exception]:
-        answers: list[int | Exception] = []
+    async def ask(_: None, waiting: Sequence[Push]) -> list[Pushed | Exception]:
+        answers: list[Pushed | Exception] = []
         for group in disjoint(waiting):
             try:
                 answers += await together(group)
@@ -88,27 +102,13 @@ def pushes(database: Database, lease: timedelta) -> Pushes:
     return Batch(nullcontext, ask)
 
 
-async def put(
-    pushes: Pushes,
-    repository_id: int,
-    manifest: Manifest,
-    tags: list[str],
-    expected: Precondition,
-    accessory: tuple[str, str] | None,
-    actor: Actor,
-) -> int:
-    """A push, whole, with others that wait: how many blobs and children it names that are not here (a sparse project
-    allows that). NameUnknown, ManifestBlobUnknown, SizeInvalid, PreconditionFailed, QuotaExceeded."""
-    return await pushes.get(Push(repository_id, manifest, list(dict.fromkeys(tags)), expected, accessory, actor))
+async def put_many(database: Database, pushes: Sequence[Push], lease: timedelta) -> list[Pushed]:
+    """Pushes in one transaction; no two of them may share an artifact or a tag (see `disjoint`)."""
+    return [Pushed(*row) for row in await fetchrows(database, SELECT_PUT, *arguments(pushes), lease)]
 
 
-async def put_many(database: Database, pushes: Sequence[Push], lease: timedelta) -> list[int]:
-    """Pushes in one transaction, as `put`; no two of them may share an artifact or a tag (see `disjoint`)."""
-    return [row["absent"] for row in await fetchrows(database, SELECT_PUT, *arguments(pushes), lease)]
-
-
-def arguments(pushes: Sequence[Push]) -> tuple[str, list[bytes], str, str]:
-    """Of SELECT_PUT, but for the lease: heads, manifests, blobs, children."""
+def arguments(pushes: Sequence[Push]) -> tuple[str, list[bytes], str, str, str]:
+    """Of SELECT_PUT, but for the lease: heads, manifests, blobs, children, curves."""
     heads, blobs, children = [], [], []
     for n, push in enumerate(pushes, 1):
         needed = {blob.digest: blob for blob in push.manifest.blobs}
@@ -116,7 +116,9 @@ def arguments(pushes: Sequence[Push]) -> tuple[str, list[bytes], str, str]:
         blobs += [_part(n, blob, not blob.foreign) for blob in needed.values()]
         children += [_part(n, child, True) for child in {c.digest: c for c in push.manifest.manifests}.values()]
         heads.append(_head(n, push, sum(blob.size for blob in needed.values())))
-    return json.dumps(heads), [push.manifest.raw for push in pushes], json.dumps(blobs), json.dumps(children)
+    curves = [{"n": n} | push.curve for n, push in enumerate(pushes, 1) if push.curve]
+    raws = [push.manifest.raw for push in pushes]
+    return json.dumps(heads), raws, json.dumps(blobs), json.dumps(children), json.dumps(curves)
 
 
 def disjoint(pushes: Sequence[Push]) -> Iterator[list[Push]]:
@@ -154,6 +156,8 @@ def _head(n: int, push: Push, blobs: int) -> dict[str, Any]:
         "tags": push.tags,
         "if_match": push.expected.match,
         "if_none_match": push.expected.none,
+        "numbered": push.numbered,
+        "home": push.home,
         "username": push.actor.username,
         "address": push.actor.address,
         "request": push.actor.request_id,

@@ -20,6 +20,7 @@ _REFUSALS: dict[str, errors.RegistryError] = {
     "MANIFEST_UNKNOWN": errors.ManifestUnknown("this repository has no such tag or manifest"),
     "MANIFEST_REFERENCED": errors.ManifestReferenced("an index of this repository lists the manifest; delete it first"),
     "SIZE_INVALID": errors.SizeInvalid("a descriptor's size is not the size of the content that is stored"),
+    "VERSIONS_USED": errors.CurveConflict("the repository's version numbers are used up: push under a tag of your own"),
     "PRECONDITION": errors.PreconditionFailed("the tag is not where If-Match or If-None-Match expects it"),
 }
 _FOREIGN_KEYS = {
@@ -73,6 +74,12 @@ def refusal(error: asyncpg.PostgresError) -> Exception:
     word = str(error.args[0])
     if word == "MANIFEST_BLOB_UNKNOWN":
         return errors.ManifestBlobUnknown(detail)
+    if word == "CURVE_CONFLICT":
+        said = "its {what} is {holds!r}, the config names {given!r}".format(**detail)
+        return errors.CurveConflict(f"the repository holds another {detail['what']}: {said}", detail)
+    if word == "VERSION_TAKEN":
+        said = "{tag} of this curve was given to {digest}, and a number stays with its version".format(**detail)
+        return errors.CurveConflict(f"{said}: push with ?version=next, or under a free number", detail)
     if word == "QUOTA":
         return errors.QuotaExceeded(
             "the project may hold {limit} bytes, holds {used}, and this needs {asked} more".format(**detail), detail

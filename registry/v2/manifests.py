@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 from ...core.local import LocalRepository
 from ...core.oci.digest import Digest
-from ...core.oci.errors import EncodingUnsupported, ManifestUnknown
+from ...core.oci.errors import EncodingUnsupported, ManifestUnknown, QueryInvalid
 from ...core.oci.names import check_tag, is_tag
 from ...core.oci.repository import Stored
 from ...core.uploads import Body
@@ -43,23 +43,30 @@ async def get(request: Request, repository: LocalRepository, reference: str) -> 
 
 
 async def put(request: Request, repository: LocalRepository, name: str, reference: str) -> Answer:
-    """end-7, and end-7b: by digest with any number of `?tag=`. All tags move, or none."""
+    """end-7, and end-7b: by digest with any number of `?tag=`. All tags move, or none. With `?version=next` the
+    manifest gets the repository's next `vN` too, unless it has one: OCI-Tag tells which."""
     digest = Digest.parse(reference) if ":" in reference else None
     tags = [check_tag(tag) for tag in request.query.get("tag", [])]
     if digest is None:
         tags = [check_tag(reference), *tags]
     if request.headers.get("content-encoding", "identity") != "identity":
         raise EncodingUnsupported("send manifests as they are, without Content-Encoding")
+    numbered = request.query.get("version", [])
+    if numbered not in ([], ["next"]):
+        raise QueryInvalid("version can only be asked for as ?version=next")
     expected = precondition(request)
     body = Body(request.body(), request.length, None)
-    manifest, absent = await repository.push_manifest(body, request.headers.get("content-type"), digest, tags, expected)
+    media_type = request.headers.get("content-type")
+    manifest, pushed = await repository.push_manifest(body, media_type, digest, tags, expected, bool(numbered))
     found = manifest.digest
     headers = {"location": f"/v2/{name}/manifests/{found}", "docker-content-digest": found}
     if manifest.subject is not None:
         headers["oci-subject"] = manifest.subject.digest
-    if absent:
-        headers["warning"] = f'299 - "{absent} of the blobs and manifests it names are not in this repository"'
-    if "tag" in request.query:
+    if numbered:
+        tags.append(f"v{pushed.version}")
+    if pushed.absent:
+        headers["warning"] = f'299 - "{pushed.absent} of the blobs and manifests it names are not in this repository"'
+    if numbered or "tag" in request.query:
         headers["oci-tag"] = ", ".join(quote(tag) for tag in dict.fromkeys(tags))
     return Answer(201, headers)
 

@@ -46,7 +46,8 @@ class Pusher:
         return Push(self.repository, manifest, [tag], expected or Precondition(), None, Actor("me"))
 
     async def all(self, *pushes: Push) -> list[int | BaseException]:
-        return await asyncio.gather(*map(self.pushes.get, pushes), return_exceptions=True)
+        answers = await asyncio.gather(*map(self.pushes.get, pushes), return_exceptions=True)
+        return [answer if isinstance(answer, BaseException) else answer.absent for answer in answers]
 
 
 @pytest_asyncio.fixture(loop_scope="session")
