@@ -11,7 +11,7 @@ from typing import Any
 from ..aligned import Aligned, Column
 from ..families import canonical_unit
 from ..model import tick_text
-from ..units import UNITS
+from ..unit_table import UNITS
 from .extent import Extent, finite
 from .json_text import framed
 
