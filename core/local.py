@@ -1,6 +1,8 @@
 """LocalRepository: where bytes and records meet. Bound to who asks and to one name; each call asks for the right."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from functools import partial
 from uuid import UUID, uuid4
 
 from .access import Action, Principal, permits, require
@@ -51,6 +53,15 @@ class LocalRepository:
         """The record of a blob: `Store.reading` reads parts of it without asking again."""
         return (await self._find_blob(digest))[1]
 
+    async def read_blob(self, digest: Digest) -> bytes:
+        """A whole blob, for what reads it here."""
+        found = await self.find_blob(digest)
+        content = await self._store.reading.small(found)
+        if content is not None:
+            return content
+        async with aclosing(await self._store.reading.open(found)) as body:
+            return b"".join([piece async for piece in body])
+
     async def delete_blob(self, digest: Digest) -> None:
         """Absent here at once: BlobUnknown, BlobReferenced."""
         repository_id = await self._existing(Action.DELETE)
@@ -100,6 +111,12 @@ class LocalRepository:
 
     async def get_manifest(self, reference: str) -> tuple[Stored, bytes]:
         """What a tag or digest names, and its bytes. Counts as a pull."""
+        stored, raw, count = await self.open_manifest(reference)
+        count()
+        return stored, raw
+
+    async def open_manifest(self, reference: str) -> tuple[Stored, bytes, Callable[[], None]]:
+        """The same, with the call that counts it as a pull: for answers that find out later whether they are one."""
         home, found = await self._find_artifact(reference)
         raw = self._store.manifests.get(found.digest)
         if raw is None:
@@ -107,8 +124,8 @@ class LocalRepository:
             if raw is None:
                 raise _manifest_unknown()
             self._store.manifests.put(found.digest, raw)
-        self._count_pull(home, found, reference)
-        return Stored(Digest(found.digest), found.media_type, found.size), raw
+        stored = Stored(Digest(found.digest), found.media_type, found.size)
+        return stored, raw, partial(self._count_pull, home, found, reference)
 
     async def push_manifest(
         self,

@@ -33,11 +33,13 @@ class SandboxRefused(CurveError):
 
 @dataclass(frozen=True, slots=True)
 class SandboxLimits:
-    """memory: bytes of address space a child may have; seconds: of CPU a call; wall: seconds a call may take at all."""
+    """memory: bytes of address space a child may have; seconds: of CPU a call; wall: seconds a call may take at all;
+    answer: bytes that may come out of it."""
 
     memory: int = 2 << 30
     seconds: int = 60
     wall: float = 120.0
+    answer: int = 512 << 20
 
 
 class Request(msgspec.Struct, array_like=True):
@@ -118,7 +120,11 @@ class Sandbox:
         sending = asyncio.ensure_future(_send(child.stdin, [len(head).to_bytes(LENGTH, "little"), head, *blobs]))
         try:
             length = int.from_bytes(await child.stdout.readexactly(LENGTH), "little")
+            if length > self.limits.answer:
+                raise SandboxRefused(_too_large(self.limits))
             reply = msgspec.msgpack.decode(await child.stdout.readexactly(length), type=Reply)
+            if sum(reply.sizes) > self.limits.answer:
+                raise SandboxRefused(_too_large(self.limits))
             found = [await child.stdout.readexactly(size) for size in reply.sizes]
             await sending
             return reply, found
@@ -144,6 +150,10 @@ async def _end(child: Process) -> int:
         except TimeoutError:
             child.kill()
     return await child.wait()
+
+
+def _too_large(limits: SandboxLimits) -> str:
+    return f"it makes an answer of more than {limits.answer >> 20} MiB"
 
 
 def _ended(code: int, limits: SandboxLimits) -> str:

@@ -29,6 +29,8 @@ from .config import Config
 from .curves.application import PREFIX as API
 from .curves.application import CurveApi
 from .curves.endpoint import Services
+from .curves.made import MadeFiles
+from .curves.sealed import Links
 from .errors import error_answer
 from .forwarded import Forwarded
 from .health import Health
@@ -105,7 +107,12 @@ class Registry:
             door = await self._with_accounts(database)
         self._distribution = Distribution(store, door, config.storage.delete.enabled)
         sandbox = await stack.enter_async_context(Sandbox(config.curves.processes, sandbox_limits(config)))
-        self._curves = CurveApi(Services(store, door, sandbox, config.http.external_url))
+        made = MadeFiles(config.curves.file_memory, config.curves.file_disk)
+        stack.push_async_callback(made.close)
+        links = Links(config.auth.secretkey, config.curves.link_expiry, config.curves.link_longest)
+        self._curves = CurveApi(
+            Services(store, door, sandbox, made, links, config.curves.file_limit, config.http.external_url)
+        )
         self._pages = _pages(Health(database, driver), self._metrics if config.metrics.enabled else None)
         if config.worker.enabled:
             worker = create_worker(config, database, driver)

@@ -21,6 +21,8 @@ from .logs import REQUEST, access, clip, wants_access
 from .metrics import Metrics
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+SEALED = re.compile(rb"(/links/)[^/]+")
+"""A part of a path that is a secret: whoever has it may read."""
 QUIET = ("/health", "/metrics")
 """Paths asked for all day long by machines: logged at debug."""
 
@@ -81,8 +83,9 @@ class Exchange:
 class Observed:
     """Gives each request its id and an Exchange; at its end one log line and its share of the metrics.
 
-    The line tells method, path, status, bytes in and out, seconds, client, actor, digest. Queries and headers are never
-    logged: they carry secrets. The answer gets an X-Request-Id; all lines of the request carry it.
+    The line tells method, path, status, bytes in and out, seconds, client, actor, digest. Queries, headers and the
+    tokens of links are never logged: they are secrets. The answer gets an X-Request-Id; all lines of the request carry
+    it.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -121,9 +124,10 @@ def _size(path: str) -> int:
 
 def _facts(scope: Scope, exchange: Exchange, seconds: float) -> dict[str, Any]:
     state = scope["state"]
+    path: bytes = SEALED.sub(rb"\1***", scope.get("raw_path", scope["path"].encode()))
     facts: dict[str, Any] = {
         "method": clip(ascii(scope["method"])[1:-1]),
-        "path": clip(scope.get("raw_path", scope["path"].encode()).decode("ascii", "backslashreplace")),
+        "path": clip(path.decode("ascii", "backslashreplace")),
         "status": exchange.status,
         "bytes_in": exchange.received,
         "bytes_out": exchange.sent,

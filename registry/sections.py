@@ -131,12 +131,18 @@ class Cache(Section, frozen=True):
 
 
 class Curves(Section, frozen=True):
-    """Processes that open foreign files: how many a server has, and what each may take for one of them."""
+    """Processes that open foreign files: how many a server has, and what each may take for one of them. Files that are
+    made of curves, and links to them."""
 
     processes: Annotated[int, Meta(ge=1, le=64)] = 1
     memory: Size = Size(2 << 30)
     cpu: Duration = Duration(60)
     timeout: Duration = Duration(120)
+    file_limit: Size = Size(256 << 20)
+    file_memory: Size = Size(64 << 20)
+    file_disk: Size = Size(1 << 30)
+    link_expiry: Duration = Duration(3600)
+    link_longest: Duration = Duration(7 * 86400)
 
 
 class Log(Section, frozen=True):

@@ -6,7 +6,7 @@ zstd level 3, no Arrow schema, nulls as nulls. Bytes differ between writers; ide
 """
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from .content import Samples
 from .dtypes import elements_of
+from .errors import ContentMismatch
 from .model import Index, Ticks, Values
 
 VALUE = "value"
@@ -68,16 +69,51 @@ def index_floats(array: Values) -> Values:
 
 
 def encode_table(table: pa.Table, notes: Mapping[str, str]) -> bytes:
-    """An index column and a value column as one Parquet file, encoded as layers are, with notes in its footer."""
-    index, name = table.column_names
-    values = table.column(1).combine_chunks()
-    return _encode(table, {index: "DELTA_BINARY_PACKED"} | _value_encoding(name, values), notes)
+    """An index column and value columns as one Parquet file, encoded as layers are, with notes in its footer."""
+    return encode_pieces([table], max(table.num_rows, 1), notes)
+
+
+def encode_pieces(pieces: Iterable[pa.Table], rows: int, notes: Mapping[str, str]) -> bytes:
+    """Tables of an index column and value columns, one behind the other, as one file with row groups of `rows` rows.
+
+    Equal rows give equal bytes however they are parted, under one pyarrow. ContentMismatch where columns differ.
+    """
+    blocks = _blocks(pieces, rows)
+    first = next(blocks)
+    encodings = {first.column_names[0]: "DELTA_BINARY_PACKED"}
+    for name, column in zip(first.column_names[1:], first.columns[1:], strict=True):
+        encodings |= _value_encoding(name, column.combine_chunks())
+    sink = io.BytesIO()
+    with _writer(sink, first.schema, encodings, rows) as writer:
+        writer.write_table(first, row_group_size=rows)
+        for block in blocks:
+            if block.schema != first.schema:
+                raise ContentMismatch(f"layers differ in type: {block.schema.types} after {first.schema.types}")
+            writer.write_table(block, row_group_size=rows)
+        writer.add_key_value_metadata(dict(notes))
+    return sink.getvalue()
+
+
+def _blocks(pieces: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """The same rows in tables of `rows` rows, the last one shorter, or empty where there are none."""
+    rest: pa.Table | None = None
+    given = False
+    for piece in pieces:
+        rest = piece if rest is None or not rest.num_rows else pa.concat_tables([rest, piece])
+        whole = rest.num_rows - rest.num_rows % rows
+        for start in range(0, whole, rows):
+            yield rest.slice(start, rows)
+            given = True
+        rest = rest.slice(whole)
+    if rest is not None and (rest.num_rows or not given):
+        yield rest
 
 
 def _value_encoding(name: str, values: Values) -> dict[str, str]:
     """The encoding of a value column by the path of its leaf; none means a dictionary."""
-    elements = elements_of(values)
-    path = name if elements.type == values.type else name + _ELEMENT
+    lists: Any = values
+    path = name + _ELEMENT if _is_list(values.type) else name
+    elements = lists.flatten() if isinstance(values.type, pa.ListType) else elements_of(values)
     if pa.types.is_floating(elements.type):
         return {path: "BYTE_STREAM_SPLIT"}
     few = pa.types.is_string(elements.type) or elements.type.bit_width == 8
@@ -86,18 +122,26 @@ def _value_encoding(name: str, values: Values) -> dict[str, str]:
     return {path: "DELTA_BINARY_PACKED"}
 
 
-def _encode(table: pa.Table, encodings: dict[str, str], notes: Mapping[str, str] | None = None) -> bytes:
+def _is_list(kind: pa.DataType) -> bool:
+    """Written as FixedSizeList, read back as List."""
+    return isinstance(kind, pa.FixedSizeListType | pa.ListType)
+
+
+def _encode(table: pa.Table, encodings: dict[str, str]) -> bytes:
     """One row group; columns without a named encoding get a dictionary."""
     sink = io.BytesIO()
     rows = max(table.num_rows, 1)
-    paths = (
-        column.name + _ELEMENT if isinstance(column.type, pa.FixedSizeListType) else column.name
-        for column in table.schema
-    )
+    with _writer(sink, table.schema, encodings, rows) as writer:
+        writer.write_table(table, row_group_size=rows)
+    return sink.getvalue()
+
+
+def _writer(sink: io.BytesIO, schema: pa.Schema, encodings: dict[str, str], rows: int) -> pq.ParquetWriter:
+    paths = (column.name + _ELEMENT if _is_list(column.type) else column.name for column in schema)
     dictionary: Any = [path for path in paths if path not in encodings]  # the stubs know only a bool
-    with pq.ParquetWriter(
+    return pq.ParquetWriter(
         sink,
-        table.schema,
+        schema,
         version="2.6",
         data_page_version="2.0",
         data_page_size=_PAGE_BYTES,
@@ -108,8 +152,4 @@ def _encode(table: pa.Table, encodings: dict[str, str], notes: Mapping[str, str]
         column_encoding=encodings or None,
         store_schema=False,
         store_decimal_as_integer=True,
-    ) as writer:
-        writer.write_table(table, row_group_size=rows)
-        if notes:
-            writer.add_key_value_metadata(dict(notes))
-    return sink.getvalue()
+    )

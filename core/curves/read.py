@@ -5,7 +5,7 @@ table = assemble(wanted, {digest: fetch(digest) for digest in wanted.digests})
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import pairwise
 
@@ -81,6 +81,32 @@ def assemble(wanted: Plan, blobs: Mapping[str, bytes]) -> pa.Table:
     start, stop = bounds(index_ticks(index), *ends(wanted.window, scale))
     name = wanted.mnemonic if wanted.mnemonic != kind else f"{wanted.mnemonic}:2"
     return pa.table([index.slice(start, stop - start), values.slice(start, stop - start)], names=[kind, name])
+
+
+def parts(wanted: Plan, rows: int) -> list[Plan]:
+    """The same rows as plans of some value layers each, about `rows` rows or one layer, to be read one by one."""
+    groups: list[list[Descriptor]] = [[]]
+    held = 0
+    for layer in wanted.values:
+        start, stop = _rows(layer)
+        if held >= rows:
+            groups.append([])
+            held = 0
+        groups[-1].append(layer)
+        held += stop - start
+    return [
+        replace(
+            wanted,
+            index=tuple(each for each in wanted.index if _overlaps(each, _rows(group[0])[0], _rows(group[-1])[1])),
+            values=tuple(group),
+        )
+        for group in groups
+    ]
+
+
+def rows_of(wanted: Plan) -> int:
+    """The rows of a plan's value layers: at least those of its window."""
+    return _rows(wanted.values[-1])[1] - _rows(wanted.values[0])[0]
 
 
 def read(manifest: bytes, fetch: Callable[[str], bytes], window: Window = WHOLE) -> pa.Table:

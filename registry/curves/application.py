@@ -6,6 +6,7 @@ from urllib.parse import unquote_to_bytes
 import structlog
 from starlette.types import Receive, Scope, Send
 
+from ...core.access import ANONYMOUS
 from ...core.curves.errors import ContentMismatch, CurveError
 from ...core.oci.errors import (
     ManifestInvalid,
@@ -23,12 +24,12 @@ from ..engines.inbox import AnswerCut
 from ..errors import error_answer
 from ..origin import address
 from ..v2.answer import Answer, Request
-from . import openapi
+from . import files, links, openapi
 from .endpoint import Call, Endpoint, Services
 
 PREFIX = b"/api/v1/"
 MOST_BODY = 1 << 20
-ENDPOINTS: tuple[Endpoint, ...] = (openapi.ENDPOINT,)
+ENDPOINTS: tuple[Endpoint, ...] = (openapi.ENDPOINT, *files.ENDPOINTS, *links.ENDPOINTS)
 
 log = structlog.get_logger("api")
 
@@ -64,7 +65,7 @@ class CurveApi:
         endpoint, parameters = self._find(request.method, path)
         state = request.scope["state"]
         state["endpoint"] = f"api.{endpoint.name}"
-        principal = await self._services.door.principal(request.scope)
+        principal = ANONYMOUS if endpoint.signed else await self._services.door.principal(request.scope)
         state["actor"] = principal.name or principal.kind
         actor = Actor(principal.name or principal.kind, address(request.scope), state.get("request_id", ""))
         query = endpoint.parse_query(request)

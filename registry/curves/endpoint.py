@@ -22,6 +22,8 @@ from ...core.sandbox import Sandbox
 from ...core.store import Store
 from ..access import Door
 from ..v2.answer import Answer, Request
+from .made import MadeFiles
+from .sealed import Links
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
@@ -40,6 +42,9 @@ class Services:
     store: Store
     door: Door
     sandbox: Sandbox
+    files: MadeFiles
+    links: Links
+    file_limit: int  # bytes of layers that one file is made of
     external_url: str = ""
 
 
@@ -81,7 +86,7 @@ class Endpoint:
     produces: tuple[str, ...] = (JSON,)
     status: int = 200
     statuses: dict[int, str] = field(default_factory=dict)  # further ones: what each means
-    signed: bool = False  # answers without credentials where the path or query carries a signature
+    signed: bool = False  # the path says who is asking: credentials are not looked at
 
     @property
     def name(self) -> str:
@@ -130,7 +135,9 @@ class Endpoint:
 
 def answer(found: Any, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
     """A Struct, list or dict as JSON."""
-    return Answer(status, {"content-type": JSON, **(headers or {})}, msgspec.json.encode(found))
+    return Answer(
+        status, {"content-type": JSON, **(headers or {})}, msgspec.json.encode(found, enc_hook=str)
+    )  # a Digest is a str of its own class
 
 
 def _said(error: Exception, where: str) -> str:

@@ -83,6 +83,8 @@ def _operation(endpoint: Endpoint, known: dict[str, Any]) -> dict[str, Any]:
             **{str(status): {"description": text} for status, text in endpoint.statuses.items() if status < 400},
         },
     }
+    if endpoint.signed:
+        operation["security"] = []
     if endpoint.body is not None:
         content = {"application/json": {"schema": known[repr(endpoint.body)]}}
         operation["requestBody"] = {"required": True, "content": content}

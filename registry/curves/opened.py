@@ -1,0 +1,49 @@
+"""A curve version as its caller may read it: manifest, layers, and the call that counts a pull."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from ...core.curves.names import Reference
+from ...core.curves.schema import Manifest, parse_manifest
+from ...core.local import LocalRepository
+from ...core.oci import media
+from ...core.oci.digest import Digest
+from .endpoint import Call, Q
+
+
+@dataclass(frozen=True)
+class OpenedCurve:
+    """What a reference names now. Until `count` is called nobody has pulled it."""
+
+    repository: LocalRepository
+    digest: Digest
+    raw: bytes
+    manifest: Manifest
+    count: Callable[[], None]
+
+    @classmethod
+    async def open(cls, repository: LocalRepository, target: str) -> "OpenedCurve":
+        """ManifestUnknown and the like; CurveError where it is no curve."""
+        stored, raw, count = await repository.open_manifest(target)
+        return cls(repository, stored.digest, raw, parse_manifest(raw, media.CURVE), count)
+
+    @property
+    def config_digest(self) -> str:
+        """The digest of the typed header; empty where the manifest names none, which no blob has."""
+        return self.manifest.config.digest if self.manifest.config else ""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all layers, as the manifest says."""
+        return sum(layer.size for layer in self.manifest.layers)
+
+    async def blobs(self, digests: Iterable[str]) -> list[bytes]:
+        """Whole blobs in order, found by one query."""
+        reading = (self.repository.read_blob(Digest.parse(digest)) for digest in digests)
+        return list(await asyncio.gather(*reading))
+
+
+async def open_curve(call: Call[Q], reference: Reference) -> OpenedCurve:
+    """The curve of a reference, seen with the caller's rights."""
+    return await OpenedCurve.open(call.repository(reference.repository), reference.target)
