@@ -5,14 +5,23 @@ from collections.abc import Iterable
 from ..oci import media
 from ..oci.digest import Digest
 from . import schema
-from .errors import CurveError
-from .model import Frame
+from .model import Well
 from .pack import Packed
-from .schema import Config, Descriptor, Manifest
+from .schema import Config, Descriptor, Document, Manifest
 
 ORIGINAL = "original-"
 EMPTY_CONFIG = b"{}"
 """The empty descriptor's content (image-spec, manifest.md#guidance-for-an-empty-descriptor)."""
+
+
+class Index(Document, frozen=True, kw_only=True):
+    """An image index as it is written: its list stands there also where it is empty (image-index.md, "manifests")."""
+
+    schemaVersion: int
+    mediaType: str
+    artifactType: str
+    manifests: list[Descriptor]
+    annotations: dict[str, str]
 
 
 def entry(packed: Packed, path: str) -> Descriptor:
@@ -43,7 +52,7 @@ def _span(config: Config) -> str:
     return f"{first}/{last}"
 
 
-def well_index(frame: Frame, entries: Iterable[Descriptor], current: Manifest | None) -> bytes:
+def well_index(well: Well, entries: Iterable[Descriptor], current: Manifest | None) -> bytes:
     """The index of a well with entries put in place of those of the same curves; all others stay.
 
     Sorted by path, so that importers who bring the same curves in any order write the same bytes.
@@ -53,10 +62,10 @@ def well_index(frame: Frame, entries: Iterable[Descriptor], current: Manifest | 
     )
     lines |= {line.annotations[schema.REPOSITORY]: line for line in entries}
     notes = dict(current.annotations) if current else {}
-    notes.setdefault(schema.WELL, frame.well.name)
-    if frame.well.uwi:
-        notes.setdefault(schema.UWI, frame.well.uwi)
-    manifest = Manifest(
+    notes.setdefault(schema.WELL, well.name)
+    if well.uwi:
+        notes.setdefault(schema.UWI, well.uwi)
+    manifest = Index(
         schemaVersion=2,
         mediaType=media.OCI_INDEX,
         artifactType=media.WELL,
@@ -66,21 +75,16 @@ def well_index(frame: Frame, entries: Iterable[Descriptor], current: Manifest | 
     return schema.encode(manifest)
 
 
-def original_tag(content: bytes) -> str:
+def original_tag(digest: str) -> str:
     """The tag of a file as received: `original-` and 12 hex of the file's own SHA-256, as configs record it."""
-    return f"{ORIGINAL}{Digest.of(content).hex[:12]}"
+    return f"{ORIGINAL}{digest.removeprefix('sha256:')[:12]}"
 
 
-def original_manifest(frame: Frame, content: bytes) -> bytes:
+def original_manifest(well: Well, file: str, digest: str, size: int) -> bytes:
     """The manifest that keeps a file as received; its blobs are the file and EMPTY_CONFIG."""
-    if frame.original is None:
-        raise CurveError("a frame without an original has no file to keep")
     config = Descriptor(mediaType=media.OCI_EMPTY, digest=Digest.of(EMPTY_CONFIG), size=len(EMPTY_CONFIG))
     layer = Descriptor(
-        mediaType=media.OCTET_STREAM,
-        digest=Digest.of(content),
-        size=len(content),
-        annotations={schema.TITLE: frame.original.file},
+        mediaType=media.OCTET_STREAM, digest=Digest.parse(digest), size=size, annotations={schema.TITLE: file}
     )
     manifest = Manifest(
         schemaVersion=2,
@@ -88,6 +92,6 @@ def original_manifest(frame: Frame, content: bytes) -> bytes:
         artifactType=media.ORIGINAL,
         config=config,
         layers=[layer],
-        annotations={schema.WELL: frame.well.name},
+        annotations={schema.WELL: well.name},
     )
     return schema.encode(manifest)

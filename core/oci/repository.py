@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from .digest import Digest
@@ -40,4 +41,42 @@ class Repository(Protocol):
 
     async def get_manifest(self, reference: str) -> tuple[Stored, bytes]:
         """The manifest and its bytes."""
+        ...
+
+
+class Pushable(Repository, Protocol):
+    """And what an import needs to write: the same logic pushes over HTTP and from the worker's own process."""
+
+    @property
+    def name(self) -> str:
+        """`project/well/frame/curve`, or fewer segments."""
+        ...
+
+    async def read_blob(self, digest: str) -> bytes:
+        """A whole blob, checked; BlobUnknown, ContentMismatch."""
+        ...
+
+    async def push_blob(self, data: bytes, source: str | None = None, look: bool = True) -> bool:
+        """Store bytes; False if they were there already. source: a repository known to hold them. look: whether it is
+        worth asking first if they are here."""
+        ...
+
+    async def push_file(self, path: Path, digest: Digest, size: int, source: str | None = None) -> bool:
+        """The same of a file, in pieces; DigestInvalid where it is not what the digest says."""
+        ...
+
+    async def push_manifest(
+        self, raw: bytes, media_type: str, tags: list[str], expected: str | None = None, fresh: bool = False
+    ) -> Digest:
+        """A manifest under all tags or none. expected: what they must name now; fresh: they must not be there yet.
+        PreconditionFailed where that does not hold."""
+        ...
+
+    async def push_next(self, raw: bytes, media_type: str, tag: str, expected: str | None) -> list[str]:
+        """A manifest under a tag, as above (None: there is none yet), and under the next `vN`; the tags that were set,
+        none where the registry cannot number."""
+        ...
+
+    async def tags(self) -> list[str]:
+        """All tags; none for a repository that does not exist yet."""
         ...

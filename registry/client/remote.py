@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, unquote
@@ -13,6 +14,7 @@ from ...core.oci.digest import Digest
 from ...core.oci.errors import BlobUnknown, ManifestUnknown, NameUnknown
 from ...core.oci.repository import Blob, Stored
 from .answer import Answer
+from .body import Body, FileBody
 from .cache import Cache
 from .credentials import Credentials
 from .transport import Transport
@@ -36,6 +38,10 @@ class RemoteRegistry:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.transport.__aexit__(kind, error, trace)
+
+    async def check(self) -> None:
+        """end-1: that it is there, and lets the caller in; the RegistryError that says why not."""
+        await self.transport.request("GET", "/v2/")
 
     def repository(self, name: str) -> "RemoteRepository":
         """A repository of it, whether it exists yet or not."""
@@ -84,9 +90,18 @@ class RemoteRepository:
         answer = await self._request("GET", f"blobs/{expected}")
         return await self._keep(expected, _checked(expected, answer.body, f"blob {digest} of {self.name}"))
 
-    async def push_blob(self, data: bytes, source: str | None = None) -> bool:
-        """end-4b: store bytes; False if they were there already. source: a repository known to hold them (end-11)."""
-        digest = Digest.of(data)
+    async def push_blob(self, data: bytes, source: str | None = None, look: bool = True) -> bool:
+        """end-4b: store bytes; False if they were there already. source: a repository known to hold them (end-11).
+
+        look: ask first whether they are here; not worth a request where they can hardly be, or are few.
+        """
+        return await self._push(data, Digest.of(data), source, look)
+
+    async def push_file(self, path: Path, digest: Digest, size: int, source: str | None = None) -> bool:
+        """The same of a file, in pieces; DigestInvalid where it is not, or no more, what the digest says."""
+        return await self._push(FileBody(path, size), digest, source, True)
+
+    async def _push(self, data: Body, digest: Digest, source: str | None, look: bool) -> bool:
         if source is not None and source != self.name:
             answer = await self._request(
                 "POST", "blobs/uploads/", query=[("mount", digest), ("from", source)], expect=(201, 202)
@@ -95,18 +110,18 @@ class RemoteRepository:
                 return False
             await self._close_upload(answer, digest, data)
             return True
-        try:
-            await self.stat_blob(digest)
-            return False
-        except (BlobUnknown, NameUnknown):
-            answer = await self._request(
-                "POST", "blobs/uploads/", query=[("digest", digest)], data=data, expect=(201, 202)
-            )
+        if look or source is not None:
+            try:
+                await self.stat_blob(digest)
+                return False
+            except (BlobUnknown, NameUnknown):
+                pass
+        answer = await self._request("POST", "blobs/uploads/", query=[("digest", digest)], data=data, expect=(201, 202))
         if answer.status == 202:  # a registry without single-POST uploads opened a session instead
             await self._close_upload(answer, digest, data)
         return True
 
-    async def _close_upload(self, opened: Answer, digest: Digest, data: bytes) -> None:
+    async def _close_upload(self, opened: Answer, digest: Digest, data: Body) -> None:
         """end-6: the whole blob in the closing PUT."""
         await self.transport.request(
             "PUT",
@@ -215,7 +230,7 @@ class RemoteRepository:
         *,
         query: list[tuple[str, str]] | None = None,
         headers: dict[str, str] | None = None,
-        data: bytes | None = None,
+        data: Body | None = None,
         expect: tuple[int, ...] = (200,),
     ) -> Answer:
         address = f"/v2/{self.name}/{quote(path, safe='/:')}"

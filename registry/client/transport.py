@@ -1,7 +1,6 @@
 """HTTP to one registry: patience with a busy server, answers turned into RegistryErrors."""
 
 import asyncio
-import io
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -16,6 +15,7 @@ from yarl import URL
 from ...core.oci import errors
 from ...core.oci.errors import RegistryError, Unavailable
 from .answer import Answer
+from .body import Body, opened
 from .credentials import Credentials, find_credentials
 from .login import Login
 
@@ -81,7 +81,7 @@ class Transport:
         *,
         query: list[tuple[str, str]] | None = None,
         headers: Mapping[str, str] | None = None,
-        data: bytes | None = None,
+        data: Body | None = None,
         expect: tuple[int, ...] = (200,),
         attempts: int = ATTEMPTS,
     ) -> Answer:
@@ -146,7 +146,7 @@ class Transport:
 
     @asynccontextmanager
     async def _answered(
-        self, method: str, url: URL, scope: str, headers: Mapping[str, str], data: bytes | None
+        self, method: str, url: URL, scope: str, headers: Mapping[str, str], data: Body | None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer, after one log-in if the registry asks for it."""
         used = self._login.header(scope)
@@ -165,13 +165,12 @@ class Transport:
 
     @asynccontextmanager
     async def _sent(
-        self, method: str, url: URL, headers: Mapping[str, str], data: bytes | None, authorization: str | None
+        self, method: str, url: URL, headers: Mapping[str, str], data: Body | None, authorization: str | None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         sent = {"Accept-Encoding": "identity", **headers}
         if authorization:
             sent["Authorization"] = authorization
-        body = None if data is None else io.BytesIO(data)  # sent in pieces, so that a large one does not stop the loop
-        async with self._here().session.request(method, url, headers=sent, data=body) as response:
+        async with self._here().session.request(method, url, headers=sent, data=opened(data)) as response:
             yield response
 
 

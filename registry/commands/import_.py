@@ -1,5 +1,10 @@
-"""`dfr import`: well logs to a registry."""
+"""`dfr import`: well logs to a registry.
 
+Exit codes: 0 all files are there, 1 some were refused or failed (the others are there), 2 the command cannot be used.
+"""
+
+import asyncio
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,10 +13,31 @@ import typer
 from . import screen
 
 if TYPE_CHECKING:
-    from ..client.wells import LogFile, Report
+    from collections.abc import Callable
 
-Files = Annotated[list[Path], typer.Argument(help="LAS files (1.2, 2.0, basic 3.0).", metavar="FILE.las...")]
+    from ...core.importing.discovery import Found
+    from ...core.oci.repository import Pushable
+    from ..client.imports import Naming
+    from ..client.remote import RemoteRegistry
+    from .import_report import Outcome
+
+Paths = Annotated[
+    list[str], typer.Argument(help="Files, folders, or globs such as 'wells/**/*.las'.", metavar="PATH...")
+]
 Into = Annotated[str, typer.Option("--into", help="[http[s]://HOST[:PORT]/]PROJECT", metavar="PROJECT")]
+Frame = Annotated[str | None, typer.Option(help="Name of the frame; else the file's own, or log.")]
+Well = Annotated[str | None, typer.Option(help="Name of the well where a file says none.")]
+Index = Annotated[str | None, typer.Option(help="The index column of a table (CSV, Parquet).")]
+Tags = Annotated[
+    list[str] | None, typer.Option("--tag", help="Also tag each version so: raw, edited, final, approved ...")
+]
+Again = Annotated[bool, typer.Option("--again", help="Also files that are there already: undoes later edits.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Read, compare and count; send nothing.")]
+Report = Annotated[
+    Path | None, typer.Option("--report", help="What became of each file, as JSON.", metavar="FILE.json")
+]
+Jobs = Annotated[int | None, typer.Option("--jobs", min=1, max=256, help="Processes that read files; else one a core.")]
+Timeout = Annotated[float, typer.Option(help="Seconds that reading one file may take.", min=0)]
 
 
 def register(app: typer.Typer) -> None:
@@ -20,68 +46,101 @@ def register(app: typer.Typer) -> None:
 
 
 def import_(
-    files: Files,
+    paths: Paths,
     into: Into,
-    frame: Annotated[str | None, typer.Option(help="Name of the frame; else the run in the header, or log.")] = None,
+    frame: Frame = None,
+    well: Well = None,
+    index: Index = None,
+    tag: Tags = None,
+    again: Again = False,
+    dry_run: DryRun = False,
+    report: Report = None,
+    jobs: Jobs = None,
+    timeout: Timeout = 1800.0,
 ) -> None:
-    """Push well logs: one version for each curve that changed. All files are checked before anything is sent."""
+    """Push well logs: a version for each curve that changed. A bad file is refused, the others go on."""
     with screen.one_line():
-        from rich.markup import escape
-
         from ...core.curves.errors import CurveError
         from ...core.curves.names import checked_project, split_base
-        from ..client.wells import open_las
+        from ...core.importing.discovery import find
+        from ...core.oci.names import is_tag
+        from ..client.imports import Naming
+        from .import_report import Outcome, show
 
         base, project = split_base(into)
-        checked_project(project.strip("/"))
-        opened: list[LogFile] = []
-        refused: list[str] = []
-        with screen.progress() as progress:
-            reading = progress.add_task("reading files", total=len(files), now="")
-            for path in files:
-                progress.update(reading, now=escape(path.name))
-                try:
-                    opened.append(open_las(path.read_bytes(), path.name, frame))
-                except CurveError as error:
-                    refused.append(f"{path}: {error}")
-                except OSError as error:
-                    refused.append(f"{path}: {error.strerror}")
-                progress.advance(reading)
-        if refused:
-            raise screen.Failed("\n".join([*refused, "nothing was sent"]))
-        _print_report(screen.run(_import(screen.address(base), project.strip("/"), opened)))
+        project = checked_project(project.strip("/"))
+        for name in tag or ():
+            if not is_tag(name) or name == "latest" or (name[:1] == "v" and name[1:].isdigit()):
+                raise CurveError(f"--tag {name}: latest and v1, v2 ... are given anyway; choose a word such as raw")
+        if report and not report.parent.is_dir():
+            raise CurveError(f"--report {report}: there is no folder {report.parent}")
+        found = find(paths)
+        outcome = Outcome(screen.address(base), project, dry_run, found)
+        work = _Work(outcome, Naming(frame, index, well), tuple(tag or ()), again, jobs or _cores(), timeout)
+        try:
+            screen.run(work.run(found))
+        except KeyboardInterrupt:
+            outcome.interrupted = True
+        finally:
+            if report and (outcome.files or outcome.interrupted or outcome.ended):
+                outcome.write(report)
+        show(outcome)
+        if outcome.interrupted:
+            raise typer.Exit(screen.INTERRUPTED)
+        if outcome.bad:
+            raise typer.Exit(screen.FAILURE)
 
 
-async def _import(base: str, project: str, files: "list[LogFile]") -> "Report":
-    from rich.markup import escape
+class _Work:
+    """An import over the network."""
 
-    from ..client.remote import RemoteRegistry
-    from ..client.wells import WellImport
+    def __init__(
+        self, outcome: "Outcome", naming: "Naming", tags: tuple[str, ...], again: bool, jobs: int, timeout: float
+    ) -> None:
+        self._outcome, self._naming, self._tags, self._again = outcome, naming, tags, again
+        self._jobs, self._timeout = jobs, timeout
 
-    with screen.progress() as progress:
-        pushing = progress.add_task("pushing curves", total=sum(len(file.frame.curves) for file in files), now="")
-        async with RemoteRegistry(base) as registry:
-            run = WellImport(registry, project, lambda name: progress.update(pushing, advance=1, now=escape(name)))
-            for file in files:
-                await run.push(file)
-            return run.report
+    async def run(self, found: "Found") -> None:
+        """All files that were found; the outcome has their reports, however it ends."""
+        from ...core.importing.importer import Importer
+        from ...core.sandbox import Sandbox, SandboxLimits
+        from ..client.imports import ImportRun, size_of
+        from ..client.remote import RemoteRegistry
+        from .import_progress import ImportProgress
+
+        limits = SandboxLimits(memory=_memory(), seconds=int(self._timeout) + 1, wall=self._timeout)
+        sizes = await asyncio.to_thread(lambda: [size_of(path) for path in found.files])
+        with ImportProgress(len(sizes), sum(sizes)) as progress:
+            async with RemoteRegistry(self._outcome.registry) as registry, Sandbox(self._jobs, limits) as sandbox:
+                await registry.check()
+                importer = Importer(
+                    self._repositories(registry),
+                    self._outcome.project,
+                    tags=self._tags,
+                    again=self._again,
+                    advance=progress.curves,
+                )
+                run = ImportRun(importer, sandbox, self._naming, progress)
+                self._outcome.files = run.reports
+                await run.run(found.files)
+                self._outcome.ended = True
+
+    def _repositories(self, registry: "RemoteRegistry") -> "Callable[[str], Pushable]":
+        from ...core.importing.dry import DryRepository
+
+        if self._outcome.dry_run:
+            return lambda name: DryRepository(registry.repository(name))
+        return registry.repository
 
 
-def _print_report(report: "Report") -> None:
-    console = screen.console()
-    table = screen.table("", "")
-    for name, value in (
-        ("wells", ", ".join(sorted(report.wells))),
-        ("frames", str(len(report.frames))),
-        ("curves", f"{report.curves} ({report.new} new versions)"),
-        ("samples", f"{report.samples:,}"),
-        ("bytes in", f"{report.received:,}"),
-        ("bytes sent", f"{report.sent:,}"),
-        ("blobs sent", str(report.blobs_sent)),
-        ("blobs reused", str(report.blobs_reused)),
-    ):
-        table.add_row(name, value)
-    table.show_header = False
-    console.print(table)
-    for finding in report.findings:
-        console.print(f"found: {finding}", markup=False)
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _memory() -> int:
+    """Bytes that the reading of one file may take: three quarters of the machine's, at least 2 GiB."""
+    try:
+        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        there = 0
+    return max(2 << 30, there * 3 // 4)

@@ -11,10 +11,10 @@ import pytest
 from dataforge_registry.core.curves.model import Curve, Frame, Index, Well
 from dataforge_registry.core.curves.names import LATEST
 from dataforge_registry.core.curves.pack import Packed, Previous, pack, pack_index
+from dataforge_registry.core.importing.versions import number_of, push_version
 from dataforge_registry.core.oci.errors import PreconditionFailed
 from dataforge_registry.registry.client.credentials import ANONYMOUS
 from dataforge_registry.registry.client.remote import RemoteRegistry, RemoteRepository
-from dataforge_registry.registry.client.versions import number_of, push_version
 
 from .foreign import distribution
 

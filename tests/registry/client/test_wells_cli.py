@@ -143,13 +143,13 @@ def test_no_registry_there_is_one_line() -> None:
     assert "cannot be reached" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
-def test_one_bad_file_and_nothing_is_sent(open_server: Any, logs: Any, tmp_path: Path) -> None:
+def test_a_bad_file_is_refused_and_the_others_go_on(open_server: Any, logs: Any, tmp_path: Path) -> None:
     good, bad = tmp_path / "good.las", tmp_path / "bad.las"
-    good.write_bytes(logs.las("Never Sent", {"GR": logs.smooth(5)}))
+    good.write_bytes(logs.las("Sent", {"GR": logs.smooth(5)}))
     bad.write_bytes(b"~Version\nVERS. 2.0 :\n")
-    done = dfr(open_server, "import", good, bad, "--into", "cli-bad", code=1)
-    assert "bad.las: the file is cut off or incomplete" in done.stderr and "nothing was sent" in done.stderr
-    assert "never-sent" not in dfr(open_server, "ls").stdout
+    done = dfr(open_server, "import", bad, good, "--into", "cli-bad", code=1)
+    assert f"dfr: refused: {bad}: the file is cut off or incomplete" in done.stderr
+    assert "cli-bad/sent" in dfr(open_server, "ls").stdout
 
 
 def test_the_python_api(open_server: Any, well: Path) -> None:

@@ -6,23 +6,25 @@ that does not know the question, as any but ours, has it found and pushed by the
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
-from ...core.curves.names import LATEST
-from ...core.curves.pack import Packed, Previous
-from ...core.oci import media
-from ...core.oci.errors import PreconditionFailed, RegistryError
-from .remote import RemoteRepository
+from ..curves.names import LATEST
+from ..curves.pack import Packed, Previous
+from ..oci import media
+from ..oci.errors import PreconditionFailed, RegistryError
+from ..oci.repository import Pushable
 
-Send = Callable[[RemoteRepository, bytes], Awaitable[object]]
+Target = TypeVar("Target", bound=Pushable)
+Send = Callable[[Target, bytes], Awaitable[object]]
 
 _RACES = 10
 
 
 async def push_version(
-    repository: RemoteRepository,
+    repository: Target,
     packed: Packed,
     previous: Previous | None,
-    send: Send,
+    send: Send[Target],
     tags: Sequence[str] = (),
 ) -> int:
     """The number N of `vN` that the version got. previous: what `latest` names now, None for the first version.
@@ -50,7 +52,7 @@ def number_of(tag: str) -> int:
     return int(tag[1:]) if tag[:1] == "v" and tag[1:].isascii() and tag[1:].isdigit() else 0
 
 
-async def _number(repository: RemoteRepository, packed: Packed) -> int:
+async def _number(repository: Pushable, packed: Packed) -> int:
     """The next free version tag. Taken by these very bytes (a push cut short, or a twin), it is ours already."""
     last = max(map(number_of, await repository.tags()), default=0)
     if last and (await repository.stat_manifest(f"v{last}")).digest == packed.digest:

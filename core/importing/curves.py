@@ -1,0 +1,130 @@
+"""One curve of a file becomes the next version of its repository, if it says anything new."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..curves.errors import CurveError
+from ..curves.names import LATEST, normal, suffixed
+from ..curves.pack import Packed, Previous
+from ..curves.schema import Descriptor, parse_manifest
+from ..curves.well import entry
+from ..oci import media
+from ..oci.errors import CurveConflict, ManifestUnknown, NameUnknown, PreconditionFailed, RegistryError
+from ..oci.repository import Pushable
+from .blobs import Blobs
+from .follow import follow, retitled
+from .parcel import Place, ReadFile, Wanted
+from .report import Counts
+from .versions import push_version
+from .wells import RACES, Home
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where an import pushes to, and how. repository(name) gives the repositories; tags: status tags (`raw`, `final`)
+    that every version gets; advance(n): so many curves more are done."""
+
+    repository: Callable[[str], Pushable]
+    blobs: Blobs
+    tags: Sequence[str] = ()
+    advance: Callable[[int], None] = lambda curves: None
+
+
+class CurvePush:
+    """The way of one curve: `prepare` finds what it follows; `packed` None: it must be packed again; then `push`."""
+
+    def __init__(self, target: Target, home: Home, file: ReadFile, place: Place, counts: Counts) -> None:
+        self.packed: Packed | None = None
+        self._target, self._home, self._file, self._place, self._counts = target, home, file, place, counts
+        self._frame = file.parcel.frames[place[0]]
+        self._mnemonic = self._frame.curves[place[1]].mnemonic
+        self._segment = self._frame.curves[place[1]].segment
+        self._previous: Previous | None = None
+        self._fresh = not home.may_have(self._path)
+
+    @property
+    def wanted(self) -> Wanted:
+        """What is to be packed again, where `packed` is None after `prepare`."""
+        assert self._previous is not None
+        return self._place, self._segment, self._previous
+
+    async def prepare(self) -> None:
+        """Look at what the repository holds; a segment taken by a curve of another true name is stepped aside from."""
+        while True:
+            self._previous = None if self._fresh else await previous_version(self._repository)
+            if self._previous is None or self._previous.config.mnemonic == self._mnemonic:
+                break
+            self._step_aside()
+        packed = self._file.packed(self._place)
+        if self._segment != self._frame.curves[self._place[1]].segment:
+            packed = retitled(packed, self._segment)
+        if self._previous is None:
+            self.packed = packed
+            return
+        found = self._previous.config.frame
+        if normal(found) != normal(self._frame.name):
+            raise CurveError(f"{self._repository.name} is of the frame {found!r}; choose another name")
+        self.packed = follow(packed, self._previous)
+
+    async def push(self) -> Descriptor:
+        """The version, pushed; its line in the well index."""
+        for _ in range(RACES):
+            try:
+                if self.packed is None:
+                    await self.prepare()
+                if self.packed is None:
+                    (self.packed,) = await self._file.repack([self.wanted])
+                await self._push(self.packed)
+            except PreconditionFailed:  # another importer moved `latest`: its version is the parent now
+                self.packed, self._fresh = None, False
+                continue
+            except CurveConflict:
+                self._step_aside()
+                self.packed = None
+                continue
+            self._counts.curves += 1
+            self._counts.new += self.packed.changed
+            self._target.advance(1)
+            return entry(self.packed, self._path)
+        raise RegistryError(f"{self._repository.name} changes faster than it can be written; import again")
+
+    async def _push(self, packed: Packed) -> None:
+        assert packed.manifest.config is not None
+        named = {packed.manifest.config.digest, *(layer.digest for layer in packed.manifest.layers)}
+        self._counts.blobs_reused += len(named - packed.blobs.keys())
+        if not packed.changed:
+            return
+        await push_version(self._repository, packed, self._previous, self._send, self._target.tags)
+        self._counts.sent += len(packed.raw) * (1 + len(self._target.tags))
+
+    async def _send(self, repository: Pushable, data: bytes) -> None:
+        await self._target.blobs.push(repository, data, self._counts, self._fresh)
+
+    def _step_aside(self) -> None:
+        following = suffixed(self._mnemonic, "curve")
+        if self._segment == following:
+            raise CurveError(
+                f"{self._repository.name} holds another curve than {self._mnemonic!r}; choose another frame name"
+            )
+        self._segment = following
+
+    @property
+    def _path(self) -> str:
+        return f"{self._frame.folder}/{self._segment}"
+
+    @property
+    def _repository(self) -> Pushable:
+        return self._target.repository(f"{self._home.name}/{self._path}")
+
+
+async def previous_version(repository: Pushable) -> Previous | None:
+    """What `latest` of a curve's repository names, or None for a new one; CurveError where it is no curve."""
+    try:
+        _, raw = await repository.get_manifest(LATEST)
+    except (ManifestUnknown, NameUnknown):
+        return None
+    manifest = parse_manifest(raw)
+    if manifest.artifactType != media.CURVE or manifest.config is None:
+        found = manifest.artifactType or "something else"
+        raise CurveError(f"{repository.name} holds {found}, not a curve; move it away")
+    return Previous.parse(raw, await repository.read_blob(manifest.config.digest))

@@ -1,0 +1,69 @@
+"""Repositories that are looked at and not written to: what an import would send is counted, and nothing is sent."""
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+from ..oci.digest import Digest
+from ..oci.errors import BlobUnknown, NameUnknown
+from ..oci.repository import Blob, Pushable, Stored
+
+
+class DryRepository:
+    """Reads as the repository does; a push only says whether it would have sent anything."""
+
+    def __init__(self, repository: Pushable) -> None:
+        self._repository = repository
+
+    @property
+    def name(self) -> str:
+        """The repository's."""
+        return self._repository.name
+
+    async def stat_blob(self, digest: Digest) -> Blob:
+        """As the repository."""
+        return await self._repository.stat_blob(digest)
+
+    async def open_blob(self, digest: Digest, start: int = 0, stop: int | None = None) -> AsyncGenerator[bytes, None]:
+        """As the repository."""
+        return await self._repository.open_blob(digest, start, stop)
+
+    async def read_blob(self, digest: str) -> bytes:
+        """As the repository."""
+        return await self._repository.read_blob(digest)
+
+    async def stat_manifest(self, reference: str) -> Stored:
+        """As the repository."""
+        return await self._repository.stat_manifest(reference)
+
+    async def get_manifest(self, reference: str) -> tuple[Stored, bytes]:
+        """As the repository."""
+        return await self._repository.get_manifest(reference)
+
+    async def tags(self) -> list[str]:
+        """As the repository."""
+        return await self._repository.tags()
+
+    async def push_blob(self, data: bytes, source: str | None = None, look: bool = True) -> bool:
+        """Whether the bytes would be sent."""
+        return source is None and await self._lacks(Digest.of(data))
+
+    async def push_file(self, path: Path, digest: Digest, size: int, source: str | None = None) -> bool:
+        """Whether the file would be sent."""
+        return source is None and await self._lacks(digest)
+
+    async def push_manifest(
+        self, raw: bytes, media_type: str, tags: list[str], expected: str | None = None, fresh: bool = False
+    ) -> Digest:
+        """The digest that it would have."""
+        return Digest.of(raw)
+
+    async def push_next(self, raw: bytes, media_type: str, tag: str, expected: str | None) -> list[str]:
+        """Some number, since one would be given."""
+        return [tag, "v1"]
+
+    async def _lacks(self, digest: Digest) -> bool:
+        try:
+            await self._repository.stat_blob(digest)
+        except (BlobUnknown, NameUnknown):
+            return True
+        return False

@@ -1,0 +1,71 @@
+"""A curve that was packed as a first version becomes what follows the version its repository holds.
+
+Only descriptors change places: what the version before holds, by content id, is named as it is there, and not sent.
+"""
+
+import msgspec
+
+from ..curves import schema
+from ..curves.pack import Packed, Previous
+from ..curves.schema import Config, Descriptor
+from ..oci import media
+from ..oci.digest import Digest
+
+
+def follow(packed: Packed, previous: Previous) -> Packed | None:
+    """The version after `previous`: unchanged where that says the same of the same values.
+
+    None where the values were cut into segments of another size than those before: then they must be packed again.
+    """
+    before, config = previous.config, packed.config
+    if _says_the_same(before, config):
+        return Packed(previous.manifest, previous.raw, previous.digest, before, {}, changed=False)
+    if before.chunking != config.chunking:
+        return None
+    known = {header.content: layer for header, layer in zip(before.segments, previous.layers("values"), strict=False)}
+    layers, contents = [], iter(config.segments)
+    for layer in packed.manifest.layers:
+        if layer.annotations.get(schema.ROLE) == "values" and (held := known.get(next(contents).content)):
+            layer = msgspec.structs.replace(
+                held, mediaType=media.PARQUET, artifactType="", annotations=layer.annotations
+            )
+        layers.append(layer)
+    if (before.index.index_id, before.index.kind) == (config.index.index_id, config.index.kind):
+        layers = previous.layers("index") + [layer for layer in layers if layer.annotations.get(schema.ROLE) != "index"]
+    return _with(packed, layers, {**packed.manifest.annotations, schema.PARENT: previous.digest}, previous)
+
+
+def retitled(packed: Packed, segment: str) -> Packed:
+    """The same in a repository of another segment: the names of its files follow."""
+    layers = []
+    for layer in packed.manifest.layers:
+        if layer.annotations.get(schema.ROLE) == "values":
+            folder, _, file = layer.annotations[schema.TITLE].rpartition("/")
+            title = f"{folder}/{segment.upper()}-{file.rpartition('-')[2]}"
+            layer = msgspec.structs.replace(layer, annotations=layer.annotations | {schema.TITLE: title})
+        layers.append(layer)
+    return _with(packed, layers, packed.manifest.annotations, None)
+
+
+def _says_the_same(before: Config, config: Config) -> bool:
+    """Equal but for where it came from and how its values are cut."""
+    return config == msgspec.structs.replace(
+        before,
+        original=config.original,
+        lineage=config.lineage,
+        chunking=config.chunking,
+        segments=config.segments,
+    )
+
+
+def _with(packed: Packed, layers: list[Descriptor], notes: dict[str, str], previous: Previous | None) -> Packed:
+    manifest = msgspec.structs.replace(packed.manifest, layers=layers, annotations=notes)
+    raw = schema.encode(manifest)
+    named = {layer.digest for layer in layers} - {
+        layer.digest for layer in (previous.manifest.layers if previous else ())
+    }
+    assert manifest.config is not None
+    blobs = {
+        digest: data for digest, data in packed.blobs.items() if digest in named or digest == manifest.config.digest
+    }
+    return Packed(manifest, raw, Digest.of(raw), packed.config, blobs)

@@ -1,0 +1,134 @@
+"""A log file, read and packed: what crosses from the child process that opened it to the one that pushes.
+
+A parcel is a small JSON-like tree whose numbers are places in a list of blobs beside it: manifests, configs, layers.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..curves import schema
+from ..curves.model import Frame, Original, Well
+from ..curves.names import curve_slugs, slug
+from ..curves.pack import Packed, Previous, pack, pack_index
+from ..oci import media
+from ..oci.digest import Digest
+
+
+class CurveParcel(msgspec.Struct, frozen=True):
+    """A curve as the first version of its repository. blobs: places of its config and of its layers."""
+
+    mnemonic: str
+    segment: str
+    manifest: int
+    blobs: list[int]
+
+
+class FrameParcel(msgspec.Struct, frozen=True):
+    """A frame: `folder` is its repository segment."""
+
+    well: Well
+    name: str
+    folder: str
+    rows: int
+    curves: list[CurveParcel]
+    original: Original | None
+
+
+class Parcel(msgspec.Struct, frozen=True):
+    """A file, with its size in bytes, or a folder."""
+
+    size: int
+    folder: bool
+    frames: list[FrameParcel]
+
+
+Place = tuple[int, int]
+"""A curve of a parcel: number of its frame, number in the frame."""
+
+Wanted = tuple[Place, str, Previous]
+"""A curve to be packed again at a repository segment, as what follows a version."""
+
+Repack = Callable[[Sequence[Wanted]], Awaitable[list[Packed]]]
+
+
+@dataclass(frozen=True)
+class ReadFile:
+    """A file that was read: its parcel, and the content that is kept as received (a folder has none)."""
+
+    name: str
+    content: Path | bytes | None
+    parcel: Parcel
+    blobs: Sequence[bytes] = field(repr=False)
+    repack: Repack = field(repr=False)
+
+    def packed(self, place: Place) -> Packed:
+        """A curve as the first version of its repository."""
+        curve = self.parcel.frames[place[0]].curves[place[1]]
+        raw = self.blobs[curve.manifest]
+        manifest = schema.parse_manifest(raw, media.CURVE)
+        config, *layers = (self.blobs[number] for number in curve.blobs)
+        blobs = {layer.digest: data for layer, data in zip(manifest.layers, layers, strict=True)}
+        assert manifest.config is not None
+        blobs[manifest.config.digest] = config
+        return Packed(manifest, raw, Digest.of(raw), schema.parse_config(config), blobs)
+
+
+def parcel_of(frames: Sequence[Frame], size: int, folder: bool = False) -> tuple[Parcel, list[bytes]]:
+    """The frames of a file of so many bytes, packed."""
+    blobs: list[bytes] = []
+    places: dict[str, int] = {}
+
+    def place(digest: str, data: bytes) -> int:
+        if digest not in places:
+            places[digest] = len(blobs)
+            blobs.append(data)
+        return places[digest]
+
+    packed = []
+    for frame in frames:
+        curves = []
+        for mnemonic, segment, curve in _packed(frame):
+            assert curve.manifest.config is not None
+            parts = [curve.manifest.config.digest, *(layer.digest for layer in curve.manifest.layers)]
+            held = [place(digest, curve.blobs[digest]) for digest in parts]
+            curves.append(CurveParcel(mnemonic, segment, place(curve.digest, curve.raw), held))
+        segment = slug(frame.name, "frame")
+        packed.append(FrameParcel(frame.well, frame.name, segment, len(frame.index), curves, frame.original))
+    return Parcel(size, folder, packed), blobs
+
+
+def _packed(frame: Frame) -> list[tuple[str, str, Packed]]:
+    index = pack_index(frame.index, frame.name)
+    slugs = curve_slugs(curve.mnemonic for curve in frame.curves)
+    return [
+        (curve.mnemonic, slugs[curve.mnemonic], pack(frame, curve, slugs[curve.mnemonic], index))
+        for curve in frame.curves
+    ]
+
+
+def repacked(frames: Sequence[Frame], wanted: Sequence[Wanted]) -> list[Packed]:
+    """Some curves again, each at its segment as what follows a version."""
+    indexes = {number: pack_index(frames[number].index, frames[number].name) for (number, _), _, _ in wanted}
+    return [
+        pack(frames[frame], frames[frame].curves[curve], segment, indexes[frame], previous)
+        for (frame, curve), segment, previous in wanted
+    ]
+
+
+def parsed(result: Any) -> Parcel:
+    """A parcel as it came out of the child."""
+    return msgspec.convert(result, Parcel)
+
+
+def packed_again(raw: bytes, previous: Previous, digests: Sequence[str], blobs: Sequence[bytes]) -> Packed:
+    """What follows a version, as it came out of the child: its manifest, and the blobs the version before has not."""
+    manifest = schema.parse_manifest(raw, media.CURVE)
+    held = dict(zip(digests, blobs, strict=True))
+    if not held:
+        return Packed(manifest, raw, Digest.of(raw), previous.config, held, changed=False)
+    assert manifest.config is not None
+    return Packed(manifest, raw, Digest.of(raw), schema.parse_config(held[manifest.config.digest]), held)

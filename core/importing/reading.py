@@ -1,0 +1,91 @@
+"""A log file is opened, read and packed in a child process and nowhere else: what runs there, and who asks for it."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..curves import schema
+from ..curves.errors import CurveError
+from ..curves.files import read_frames
+from ..curves.model import Frame
+from ..curves.pack import Packed, Previous
+from ..sandbox import Sandbox
+from .parcel import Place, ReadFile, Wanted, packed_again, parcel_of, parsed, repacked
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """Which file, and what the user says of it (see read_frames)."""
+
+    path: str
+    frame: str | None = None
+    index: str | None = None
+    well: str | None = None
+
+
+class Again(msgspec.Struct, frozen=True):
+    """Curves to be packed once more: each with its repository segment; their parents are the blobs, two for each."""
+
+    reading: Reading
+    curves: list[tuple[Place, str]]
+
+
+def read_file(argument: Any, _: list[bytes]) -> tuple[Any, Sequence[bytes]]:
+    """Argument: a Reading. Result: a Parcel and its blobs."""
+    reading = msgspec.convert(argument, Reading)
+    parcel, blobs = parcel_of(_frames(reading), _stamp(Path(reading.path))[0], Path(reading.path).is_dir())
+    return msgspec.to_builtins(parcel), blobs
+
+
+def pack_again(argument: Any, blobs: list[bytes]) -> tuple[Any, Sequence[bytes]]:
+    """Argument: Again; blobs: manifest and config of the parent of each. Result: digests of the blobs of each version,
+    and its manifest, its config, and what the parent does not hold."""
+    again = msgspec.convert(argument, Again)
+    parents = [Previous.parse(*blobs[number : number + 2]) for number in range(0, len(blobs), 2)]
+    wanted = [(place, segment, parent) for (place, segment), parent in zip(again.curves, parents, strict=True)]
+    digests: list[list[str]] = []
+    found: list[bytes] = []
+    for packed in repacked(_frames(again.reading), wanted):
+        digests.append(list(packed.blobs))
+        found += [packed.raw, *packed.blobs.values()]
+    return digests, found
+
+
+def _frames(reading: Reading) -> list[Frame]:
+    path = Path(reading.path)
+    try:
+        before = _stamp(path)
+        frames = read_frames(path, frame=reading.frame, index=reading.index, well=reading.well)
+        changed = _stamp(path) != before
+    except OSError as error:
+        raise CurveError(f"it cannot be opened: {error.strerror or error}") from error
+    if changed:
+        raise CurveError("it changed while it was read; import it again when it is complete")
+    if not any(frame.curves for frame in frames):
+        raise CurveError("it holds no curve")
+    return frames
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    found = os.stat(path)
+    return found.st_size, found.st_mtime_ns
+
+
+async def read_in(sandbox: Sandbox, reading: Reading, name: str) -> ReadFile:
+    """A file, read in a child; name: what it is called in reports. CurveError where it cannot be."""
+    result, blobs = await sandbox.run(read_file, msgspec.to_builtins(reading))
+
+    async def repack(wanted: Sequence[Wanted]) -> list[Packed]:
+        again = Again(reading, [(place, segment) for place, segment, _ in wanted])
+        parents = [data for *_, parent in wanted for data in (parent.raw, schema.encode(parent.config))]
+        digests, found = await sandbox.run(pack_again, msgspec.to_builtins(again), parents)
+        left = iter(found)
+        return [
+            packed_again(next(left), parent, names, [next(left) for _ in names])
+            for names, (*_, parent) in zip(digests, wanted, strict=True)
+        ]
+
+    parcel = parsed(result)
+    return ReadFile(name, None if parcel.folder else Path(reading.path), parcel, blobs, repack)
