@@ -26,7 +26,7 @@ def well(name: str, frames: dict[str, dict[str, float]], uwi: str = "") -> Manif
             entry(pack(frame, curve, slug(curve.mnemonic, "curve"), layers), f"{frame_name}/{curve.mnemonic.lower()}")
             for curve in made
         ]
-        current = parse_manifest(well_index(frame, lines, current), media.WELL)
+        current = parse_manifest(well_index(frame.well, lines, current), media.WELL)
     assert current
     return current
 
