@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from .columns import OutOfOrder, order_of
 from .errors import LasRefused
 from .las_columns import ABSENT
 from .las_data import Table
@@ -105,18 +106,8 @@ def _sum(first: list[int], second: list[int] | None, finding: str, findings: lis
 
 
 def direction_of(ticks: Ticks, lines: npt.NDArray[np.int64]) -> tuple[str, npt.NDArray[np.intp] | None]:
-    """`down` (rising) or `up` (falling) as recorded, and the order that makes it ascend; equal rows keep theirs.
-
-    None stands for the order that is there already.
-    """
-    steps = np.diff(ticks)
-    if len(ticks) > 1 and not np.any(steps):
-        raise LasRefused("the index does not move: all rows have the same depth or time", int(lines[0]))
-    rising = np.sum(steps > 0) >= np.sum(steps < 0)
-    wrong = np.flatnonzero(steps < 0 if rising else steps > 0)
-    if len(wrong):
-        word = "rises" if rising else "falls"
-        raise LasRefused(
-            f"the index {word}, but turns back here; sort the rows, or import the runs apart", int(lines[wrong[0] + 1])
-        )
-    return ("down", None) if rising else ("up", np.argsort(ticks, kind="stable"))
+    """As columns.order_of; the refusal names the line."""
+    try:
+        return order_of(ticks)
+    except OutOfOrder as error:
+        raise LasRefused(str(error), int(lines[error.row])) from error

@@ -3,15 +3,11 @@
 import re
 from collections.abc import Sequence
 
+from .degrees import place_of
 from .las_header import Item, value_of
 from .las_times import dated, one_way_date
 from .model import Well
 
-_DEGREES = re.compile(
-    r"(?P<sign>[-+]?)(?P<deg>\d+(?:\.\d+)?)\s*°?\s*(?:(?P<min>\d+(?:\.\d+)?)\s*'\s*(?:(?P<sec>\d+(?:\.\d+)?)\s*\"?)?)?\s*"
-    r"(?:deg\w*)?\s*(?P<side>[NSEW]?)",
-    re.IGNORECASE,
-)
 _ALIASES = ("WELL-NAME", "WELLNAME", "ORIGINALWELLNAME", "ALIAS")
 _LABELS = frozenset({"well", "well name", "wellname"})
 
@@ -26,9 +22,7 @@ def well_of(header: Sequence[Item], file: str, named: str | None, findings: list
             name = said
     name = name or named or uwi or api or file.rpartition("/")[2].rpartition(".")[0] or file
     others = (value_of(header, mnemonic) for mnemonic in _ALIASES)
-    latitude = degrees(value_of(header, "LATI", "LAT"), 90)
-    longitude = degrees(value_of(header, "LONG", "LON"), 180)
-    placed = latitude is not None and longitude is not None and (latitude or longitude)  # 0, 0 is a blank form
+    latitude, longitude = place_of(value_of(header, "LATI", "LAT"), value_of(header, "LONG", "LON"))
     return Well(
         name=name,
         uwi=uwi,
@@ -37,19 +31,9 @@ def well_of(header: Sequence[Item], file: str, named: str | None, findings: list
         aliases=tuple(dict.fromkeys(other for other in others if other and other != name)),
         operator=value_of(header, "COMP"),
         api=api,
-        latitude=latitude if placed else None,
-        longitude=longitude if placed else None,
+        latitude=latitude,
+        longitude=longitude,
     )
-
-
-def degrees(text: str, most: float) -> float | None:
-    """Decimal degrees of `45.37`, `45° 12' 58"` or `60.5 N`; None for what reads as none, or is beyond +-most."""
-    match = _DEGREES.fullmatch(text.strip())
-    if not match:
-        return None
-    value = float(match["deg"]) + float(match["min"] or 0) / 60 + float(match["sec"] or 0) / 3600
-    value = -value if match["sign"] == "-" or match["side"].upper() in {"S", "W"} else value
-    return round(value, 9) if abs(value) <= most else None
 
 
 def acquired_of(header: Sequence[Item], version: float) -> str | None:
