@@ -1,7 +1,6 @@
 """LocalRepository: where bytes and records meet. Bound to who asks and to one name; each call asks for the right."""
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
 from functools import partial
 from uuid import UUID, uuid4
 
@@ -55,12 +54,7 @@ class LocalRepository:
 
     async def read_blob(self, digest: Digest) -> bytes:
         """A whole blob, for what reads it here."""
-        found = await self.find_blob(digest)
-        content = await self._store.reading.small(found)
-        if content is not None:
-            return content
-        async with aclosing(await self._store.reading.open(found)) as body:
-            return b"".join([piece async for piece in body])
+        return await self._store.reading.whole(await self.find_blob(digest))
 
     async def delete_blob(self, digest: Digest) -> None:
         """Absent here at once: BlobUnknown, BlobReferenced."""

@@ -24,12 +24,17 @@ from ..engines.inbox import AnswerCut
 from ..errors import error_answer
 from ..origin import address
 from ..v2.answer import Answer, Request
-from . import files, links, openapi
+from . import data, files, links, openapi
 from .endpoint import Call, Endpoint, Services
 
 PREFIX = b"/api/v1/"
 MOST_BODY = 1 << 20
-ENDPOINTS: tuple[Endpoint, ...] = (openapi.ENDPOINT, *files.ENDPOINTS, *links.ENDPOINTS)
+ENDPOINTS: tuple[Endpoint, ...] = (
+    openapi.ENDPOINT,
+    *data.ENDPOINTS,
+    *files.ENDPOINTS,
+    *links.ENDPOINTS,
+)
 
 log = structlog.get_logger("api")
 

@@ -133,6 +133,11 @@ class Endpoint:
             raise QueryInvalid(_said(error, "the body")) from None
 
 
+def described(text: str) -> msgspec.Meta:
+    """What the document says of a parameter."""
+    return msgspec.Meta(description=text)
+
+
 def answer(found: Any, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
     """A Struct, list or dict as JSON."""
     return Answer(

@@ -1,5 +1,6 @@
 """The registries of tests/registry/v2, seen through /api/v1, and curves pushed to them as a plain client would."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,9 @@ def frame(
 
 
 def pushed(registry: Registry, repository: str, made: Frame, *tags: str, previous: Packed | None = None) -> Packed:
-    """Push the one curve of a frame under tags (none: latest)."""
+    """Push the one curve of a frame under tags (none: latest); well and frame are named as the repository has them."""
+    _, well, folder, _ = repository.split("/")
+    made = replace(made, well=Well(well), name=folder)
     curve = made.curves[0]
     parent = None
     if previous is not None:
