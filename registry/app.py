@@ -18,13 +18,13 @@ from ..core.passwords import Passwords
 from ..core.records.database import Database
 from ..core.records.pulls import PullLog
 from ..core.records.schema import check_schema
-from ..core.sandbox import Sandbox, SandboxLimits
+from ..core.sandbox import Sandbox
 from ..core.secrets import Vault
 from ..core.signin import SignIn
 from ..core.signing import KeyRing
 from ..core.store import Limits, Store
 from .access import TOKEN_PATH, Door
-from .backends import open_database, open_store
+from .backends import open_database, open_store, sandbox_limits
 from .config import Config
 from .curves.application import PREFIX as API
 from .curves.application import CurveApi
@@ -174,11 +174,6 @@ def limits(config: Config) -> Limits:
         cache_blob=config.cache.blob_limit,
         verify_reads=config.storage.verify_reads,
     )
-
-
-def sandbox_limits(config: Config) -> SandboxLimits:
-    """What a process that opens foreign files may take."""
-    return SandboxLimits(config.curves.memory, int(config.curves.cpu), config.curves.timeout)
 
 
 async def _starting(scope: Scope, receive: Receive, send: Send) -> None:

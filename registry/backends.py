@@ -1,6 +1,7 @@
 """The database and the store that a configuration names, opened."""
 
 from ..core.records.database import Database
+from ..core.sandbox import SandboxLimits
 from ..drivers import open_driver
 from ..drivers.base import Driver
 from .config import Config, ConfigError
@@ -27,3 +28,8 @@ def open_store(config: Config) -> Driver:
         return open_driver(storage.driver, parameters)
     except ValueError as error:
         raise ConfigError(f"storage.{storage.driver}: {error}") from None
+
+
+def sandbox_limits(config: Config) -> SandboxLimits:
+    """What a process that opens foreign files may take."""
+    return SandboxLimits(config.curves.memory, int(config.curves.cpu), config.curves.timeout)

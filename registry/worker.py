@@ -1,29 +1,39 @@
 """What works in the background of a registry: `dfr worker`, and inside `dfr serve`. All of it is built here."""
 
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Final
 
 from dataforge_registry.core.records import work
 from dataforge_registry.core.records.database import Database
+from dataforge_registry.core.records.events import Event
 from dataforge_registry.core.records.partitions import ensure_partitions
-from dataforge_registry.core.work import deletions, manifests, mover, relay, schedule
+from dataforge_registry.core.sandbox import Sandbox
+from dataforge_registry.core.work import deletions, manifests, mover, relay, schedule, verdicts
 from dataforge_registry.core.work.queue import Queue
 from dataforge_registry.core.work.reaper import Reaper
-from dataforge_registry.core.work.task import Kind, Task
+from dataforge_registry.core.work.task import Kind, Task, Wanted
 from dataforge_registry.core.work.worker import Step, Worker
 from dataforge_registry.drivers.base import Driver
 
+from .backends import sandbox_limits
 from .config import Config
 
 REAP: Final = "uploads.reap"
 TIDY: Final = "records.tidy"
 SCHEDULES: Final = {REAP: "0 */5 * * * *", TIDY: "0 7 * * * *"}
 """The system's own schedules, as they are made on a fresh database; an administrator may change the rows."""
-OWN_KINDS: Final = (manifests.COPY, REAP, TIDY)
+OWN_KINDS: Final = (manifests.COPY, verdicts.JUDGE, REAP, TIDY)
 """Kinds whose finished executions are only of passing interest."""
 COPY_ATTEMPTS: Final = 500
 """More than a day of tries: until the store is back, the copy of a manifest is owed."""
 SILENCE: Final = 30.0
+
+
+def pushed(events: Sequence[Event]) -> Iterable[Wanted]:
+    """What follows from pushes: each manifest is copied to the store, each curve judged."""
+    yield from manifests.copies(events)
+    yield from verdicts.judgements(events)
 
 
 def create_worker(config: Config, database: Database, driver: Driver, *, silence: float = SILENCE) -> Worker:
@@ -31,6 +41,7 @@ def create_worker(config: Config, database: Database, driver: Driver, *, silence
 
     `silence` is how long, in seconds, another worker may give no sign of life before its tasks are taken over.
     """
+    sandbox = Sandbox(1, sandbox_limits(config))  # of its own: reads of curves never wait for it
     reaper = Reaper(database, driver, lease=config.upload.lease)
 
     async def reap(task: Task) -> None:
@@ -51,6 +62,7 @@ def create_worker(config: Config, database: Database, driver: Driver, *, silence
         database,
         {
             manifests.COPY: Kind(manifests.CopyManifests(database, driver), attempts=COPY_ATTEMPTS),
+            verdicts.JUDGE: Kind(verdicts.JudgeVersions(database, driver, sandbox)),
             REAP: Kind(reap),
             TIDY: Kind(tidy),
         },
@@ -60,10 +72,11 @@ def create_worker(config: Config, database: Database, driver: Driver, *, silence
     return Worker(
         queue,
         [
-            Step("relay", partial(relay.relay, database, {"artifact.pushed": manifests.copies}), 0.5, relay.BATCH),
+            Step("relay", partial(relay.relay, database, {"artifact.pushed": pushed}), 0.5, relay.BATCH),
             Step("mover", mover.Mover(database, driver).step, 0.5, mover.BATCH),
             Step("deletions", deletions.Deletions(database, driver).step, 2.0, deletions.BATCH),
             Step("schedules", schedule.Clock(database, SCHEDULES).step, 1.0, schedule.BATCH),
             Step("lost jobs", queue.revive, silence, work.VANISHED_BATCH),
         ],
+        close=sandbox.close,
     )

@@ -32,9 +32,18 @@ class Worker:
 
     Any number of workers may run over one database and one store, and any of them may be killed at any moment.
     `pause` is the rest after a first failure, in seconds; it doubles with each further one, up to LONGEST_PAUSE.
+    `close` lets go of what the work stood on, once all of it has ended.
     """
 
-    def __init__(self, queue: Queue, steps: Sequence[Step], *, pause: float = 1.0) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        steps: Sequence[Step],
+        *,
+        pause: float = 1.0,
+        close: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._close = close
         self._queue = queue
         self._steps = steps
         self._pause = pause
@@ -42,10 +51,14 @@ class Worker:
 
     async def run(self) -> None:
         """Work until `stop`; no failure of database or store ends it."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._repeat(Step("queue", self._deliver, 1.0)))
-            for step in self._steps:
-                group.create_task(self._repeat(step))
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._repeat(Step("queue", self._deliver, 1.0)))
+                for step in self._steps:
+                    group.create_task(self._repeat(step))
+        finally:
+            if self._close is not None:
+                await self._close()
 
     def stop(self) -> None:
         """Let the steps under way end, give running tasks back, and let `run` return."""

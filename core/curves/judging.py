@@ -1,0 +1,122 @@
+"""What the bytes of a curve's layers say of the claims of its config. For a process with limits (core/sandbox.py).
+
+Every content id is made again from the values, so that what passes here may be named by others instead of sent.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from ..oci import media
+from ..oci.digest import Digest
+from . import schema
+from .content import Samples, index_id
+from .decode import decode_index, decode_values
+from .errors import CurveError
+from .index_units import scale_of
+from .model import Index, Values, parse_tick
+from .parquet import index_ticks
+from .schema import Config, Descriptor
+from .stats import extremes
+
+MOST_FINDINGS = 20
+_CLOSE = 1e-6
+
+
+class Judged(msgspec.Struct):
+    """What was found: one line for each claim that does not hold (none: the version is good), and the pairs
+    (content id in hex, blob digest) that do."""
+
+    findings: list[str]
+    verified: list[tuple[str, str]]
+
+
+def judge(_: Any, blobs: list[bytes]) -> tuple[Any, Sequence[bytes]]:
+    """Of manifest, config and then the bytes of each layer, in the manifest's order: a Judged, as builtins."""
+    manifest, config = schema.parse_manifest(blobs[0], media.CURVE), schema.parse_config(blobs[1])
+    contents = list(zip(manifest.layers, blobs[2:], strict=True))
+    found = Judged([], [])
+    _judge_index(config, _of(contents, "index"), found.findings)
+    _judge_values(config, _of(contents, "values"), found)
+    found.findings = found.findings[:MOST_FINDINGS]
+    return msgspec.to_builtins(found), []
+
+
+def _of(contents: list[tuple[Descriptor, bytes]], role: str) -> list[tuple[Descriptor, bytes]]:
+    return [(layer, data) for layer, data in contents if layer.annotations.get(schema.ROLE) == role]
+
+
+def _judge_index(config: Config, layers: list[tuple[Descriptor, bytes]], findings: list[str]) -> None:
+    parts: list[Values] = []
+    for layer, data in layers:
+        try:
+            parts.append(decode_index(data)[1])
+        except CurveError as error:
+            findings.append(f"index layer {_title(layer)}: {error}")
+            return
+    if len({part.type for part in parts}) > 1:
+        findings.append("the index layers hold different types")
+        return
+    scale, header = scale_of(parts[0]), config.index
+    ticks = np.concatenate([index_ticks(part) for part in parts])
+    if scale != header.scale:
+        findings.append(f"the index layer has {scale} decimals, the config says {header.scale}")
+        return
+    try:
+        content = index_id(Index(header.kind, header.mnemonic, header.unit, header.unit_original, ticks, scale))
+    except CurveError as error:
+        findings.append(f"the index: {error}")
+        return
+    if len(ticks) != config.rows:
+        findings.append(f"the index layers hold {len(ticks)} rows, the config {config.rows}")
+        return
+    if content != header.index_id:
+        findings.append(f"the index has the content id {content}, the config says {header.index_id}")
+    for number, part in enumerate(config.segments):
+        ends = (ticks[part.first_row], ticks[part.first_row + part.rows - 1])
+        if any(parse_tick(text, scale) != int(tick) for text, tick in zip(part.index, ends, strict=True)):
+            findings.append(f"segment {number} does not run from {part.index[0]} to {part.index[1]} on the index")
+
+
+def _judge_values(config: Config, layers: list[tuple[Descriptor, bytes]], found: Judged) -> None:
+    parts: list[Values] = []
+    for number, ((layer, data), claim) in enumerate(zip(layers, config.segments, strict=True)):
+        try:
+            values = decode_values(data, claim.rows)
+            samples = Samples.of(values)
+        except CurveError as error:
+            found.findings.append(f"value layer {number} ({_title(layer)}): {error}")
+            continue
+        parts.append(values)
+        if (samples.dtype, samples.width) != (config.dtype, config.width):
+            held = f"{samples.dtype} of width {samples.width}"
+            found.findings.append(
+                f"value layer {number} holds {held}, the config says {config.dtype} of {config.width}"
+            )
+        elif samples.content_id != claim.content:
+            found.findings.append(f"value layer {number} has the content id {samples.content_id}, not {claim.content}")
+        else:
+            found.verified.append((Digest(claim.content).hex, layer.digest))
+            if (samples.nulls, *extremes(samples)) != (claim.nulls, claim.min, claim.max):
+                found.findings.append(f"value layer {number} has other extremes or absences than its segment says")
+    if len(parts) == len(layers) and len({part.type for part in parts}) == 1:
+        _judge_whole(config, Samples.of(pa.concat_arrays(parts)), found.findings)
+
+
+def _judge_whole(config: Config, samples: Samples, findings: list[str]) -> None:
+    stats = config.stats
+    if samples.content_id != config.values_id:
+        findings.append(f"the values have the content id {samples.content_id}, the config says {config.values_id}")
+    if (samples.nulls, *extremes(samples)) != (stats.nulls, stats.min, stats.max):
+        findings.append("the statistics have other extremes or absences than the values")
+    elif stats.mean is not None and stats.min is not None and stats.max is not None:
+        mean = float(np.mean(samples.finite, dtype=np.float64))
+        if abs(mean - stats.mean) > _CLOSE * max(abs(stats.min), abs(stats.max)):
+            findings.append(f"the mean of the values is {mean:.9g}, the statistics say {stats.mean:.9g}")
+
+
+def _title(layer: Descriptor) -> str:
+    return layer.annotations.get(schema.TITLE, layer.digest)
