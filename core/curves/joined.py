@@ -12,7 +12,7 @@ import pyarrow as pa
 from ..oci import media
 from . import schema
 from .parquet import encode_pieces
-from .read import assemble, parts, plan, rows_of
+from .read import as_said, assemble, parts, plan, rows_of
 
 WRITER = f"1-{pa.__version__}"
 """Names the writer; it grows with each change of the bytes that are written here."""
@@ -38,7 +38,7 @@ def joined_file(argument: Any, blobs: list[bytes]) -> tuple[None, list[bytes]]:
 
     def pieces() -> Iterator[pa.Table]:
         for part in parts(wanted, _PART_ROWS):
-            yield assemble(part, layers)
+            yield as_said(assemble(part, layers), config)
 
     return None, [encode_pieces(pieces(), group_rows(rows_of(wanted)), notes)]
 

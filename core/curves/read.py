@@ -15,6 +15,7 @@ import pyarrow as pa
 from ..oci import media
 from . import schema
 from .decode import decode_index, decode_values
+from .dtypes import arrow_type
 from .errors import ContentMismatch, CurveError
 from .model import Ticks, Values, parse_tick
 from .parquet import index_ticks
@@ -81,6 +82,14 @@ def assemble(wanted: Plan, blobs: Mapping[str, bytes]) -> pa.Table:
     start, stop = bounds(index_ticks(index), *ends(wanted.window, scale))
     name = wanted.mnemonic if wanted.mnemonic != kind else f"{wanted.mnemonic}:2"
     return pa.table([index.slice(start, stop - start), values.slice(start, stop - start)], names=[kind, name])
+
+
+def as_said(table: pa.Table, config: schema.Config) -> pa.Table:
+    """What assemble gave, if its values are of the type that the config says; ContentMismatch."""
+    found, said = table.schema.types[1], arrow_type(config.dtype, config.width)
+    if found != said:
+        raise ContentMismatch(f"the layers hold {found}, the config says {said}")
+    return table
 
 
 def parts(wanted: Plan, rows: int) -> list[Plan]:

@@ -14,10 +14,8 @@ from ..oci import media
 from . import schema
 from .aligned import align
 from .binned import bins
-from .dtypes import arrow_type
-from .errors import ContentMismatch
 from .index_units import reading_window
-from .read import Window, assemble, parts, plan
+from .read import Window, as_said, assemble, parts, plan
 from .schema import Config
 from .write import Format, write
 
@@ -73,12 +71,8 @@ def _pieces(order: Order, config: Config, blobs: list[bytes]) -> Iterator[pa.Tab
         chosen = [parts(wanted, PART_ROWS)[order.part]]
     digests = wanted.digests if order.bins is not None else chosen[0].digests
     layers = dict(zip(digests, blobs[2:], strict=True))
-    kind = arrow_type(config.dtype, config.width)
     for each in chosen:
-        table = assemble(each, layers)
-        if table.schema.types[1] != kind:
-            raise ContentMismatch(f"the layers hold {table.schema.types[1]}, the config says {kind}")
-        yield table
+        yield as_said(assemble(each, layers), config)
 
 
 def _cut(order: Order, pieces: list[bytes]) -> list[bytes]:
