@@ -2,6 +2,7 @@
 
 from . import schema
 from .content import Samples
+from .errors import CurveError
 from .families import canonical_unit, family_of
 from .model import Curve, Frame, Index, Well, tick_text
 from .schema import Config, Lineage
@@ -19,6 +20,7 @@ def config_of(
     lineage: Lineage | None,
 ) -> Config:
     """Of a curve cut into parts of avg rows on average, on an index with that content id."""
+    _check_names(frame, curve)
     index, original = frame.index, frame.original
     regular = None
     if index.step is not None:
@@ -68,6 +70,14 @@ def config_of(
         if original
         else None,
     )
+
+
+def _check_names(frame: Frame, curve: Curve) -> None:
+    names = {"well": frame.well.name, "frame": frame.name, "curve": curve.mnemonic}
+    for kind, name in names.items():
+        if not 0 < len(name) <= schema.MAX_NAME or "\0" in name:
+            said = repr(name[:40]) + ("..." if len(name) > 40 else "")
+            raise CurveError(f"a {kind} is called {said}: names have 1 to {schema.MAX_NAME} characters and no NUL")
 
 
 def _well(well: Well) -> schema.WellHeader:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from .content import text_lengths
 from .dtypes import DTYPES, TEXT, lists_of
 from .errors import ContentMismatch
+from .footer import Footer, read_footer
 from .model import Values
 from .parquet import index_ticks
 
@@ -32,17 +33,18 @@ def decode(data: bytes, rows: int | None = None) -> tuple[str, Values]:
 
     ContentMismatch says what is wrong: no Parquet, not one column, another number of rows, too large, another type.
     """
-    data = _without_hint(data)
+    footer = read_footer(data)
+    _check_declared(footer, rows)
+    data = _without_hint(data, footer.start)
     try:
         file = _open(data)
-        _check_declared(file.metadata, rows)
         name, kind = file.schema_arrow.names[0], file.schema_arrow.types[0]
         _check_type(kind)
         if pa.types.is_string(kind):
             file = _open(data, [name])  # a text repeated in each row stays one text until its size is known
         column = file.read(use_threads=False).column(0).combine_chunks()
-        if len(column) != file.metadata.num_rows:
-            raise ContentMismatch(f"a layer says {file.metadata.num_rows} rows and holds {len(column)}")
+        if len(column) != footer.rows:
+            raise ContentMismatch(f"a layer says {footer.rows} rows and holds {len(column)}")
         return name, _texts(column) if pa.types.is_string(kind) else _arrays(column) if _is_list(kind) else column
     except _FAILURES as error:
         raise ContentMismatch(f"a layer is no readable Parquet file: {_first_line(error)}") from error
@@ -69,15 +71,12 @@ def decode_values(data: bytes, rows: int | None = None) -> Values:
     return values
 
 
-def _without_hint(data: bytes) -> bytes:
+def _without_hint(data: bytes, footer: int) -> bytes:
     """The file without the writer's Arrow schema, by which extension types would come into being: its key in the
     footer is renamed in place, so no reader knows it."""
-    if len(data) < 12:
+    if data.find(_HINT, footer) < 0:
         return data
-    start = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
-    if start < 0 or _HINT not in data[start:]:
-        return data
-    return data[:start] + data[start:].replace(_HINT, _HIDDEN)
+    return data[:footer] + data[footer:].replace(_HINT, _HIDDEN)
 
 
 def _open(data: bytes, dictionary: list[str] | None = None) -> pq.ParquetFile:
@@ -85,21 +84,18 @@ def _open(data: bytes, dictionary: list[str] | None = None) -> pq.ParquetFile:
     return pq.ParquetFile(pa.BufferReader(data), read_dictionary=dictionary, **options)
 
 
-def _check_declared(metadata: pq.FileMetaData, rows: int | None) -> None:
+def _check_declared(footer: Footer, rows: int | None) -> None:
     """ContentMismatch where the footer alone says that this is no layer, or too large a one."""
-    if metadata.num_columns != 1 or (rows is not None and metadata.num_rows != rows):
+    if footer.columns != 1 or (rows is not None and footer.rows != rows):
         raise ContentMismatch(
-            f"a layer has {metadata.num_rows} rows and {metadata.num_columns} columns; "
+            f"a layer has {footer.rows} rows and {footer.columns} columns; "
             f"its manifest says {'any number' if rows is None else rows} and 1"
         )
-    groups = [metadata.row_group(number) for number in range(min(metadata.num_row_groups, MAX_ROWS))]
-    if metadata.num_rows < 0 or sum(group.num_rows for group in groups) != metadata.num_rows:
-        raise ContentMismatch(f"a layer says {metadata.num_rows} rows, its row groups say otherwise")
-    elements = sum(group.column(0).num_values for group in groups)
-    size = max(sum(group.total_byte_size for group in groups), elements)
-    if metadata.num_rows > MAX_ROWS or size > MAX_BYTES:
+    if footer.rows_in_groups != footer.rows:
+        raise ContentMismatch(f"a layer says {footer.rows} rows, its row groups {footer.rows_in_groups}")
+    if footer.rows > MAX_ROWS or max(footer.size, footer.elements) > MAX_BYTES:
         raise ContentMismatch(
-            f"a layer of {metadata.num_rows} rows, {elements} values and {size} bytes is too large: "
+            f"a layer of {footer.rows} rows, {footer.elements} values and {footer.size} bytes is too large: "
             f"at most {MAX_ROWS} rows and {MAX_BYTES} bytes"
         )
 
@@ -121,7 +117,7 @@ def _check_type(kind: Any) -> None:
 
 def _texts(encoded: Any) -> Values:
     """Strings of a dictionary of them."""
-    encoded.dictionary.validate(full=True)  # UTF-8
+    encoded.validate(full=True)  # indices within the dictionary, texts in UTF-8
     lengths = np.append(text_lengths(encoded.dictionary), 0)
     slots = encoded.indices.fill_null(len(lengths) - 1).to_numpy(zero_copy_only=False)
     size = int(lengths[slots].sum())

@@ -3,9 +3,10 @@
 Encoding is deterministic: fields in declared order, no spaces, so equal curves have equal bytes (curves.md section 3).
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from ..oci import media
 from ..oci.digest import Digest
@@ -23,55 +24,69 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True):
     """A JSON object; unknown fields of later versions are let through on reading."""
 
 
-class Document(Struct, frozen=True, omit_defaults=True):
+class Document(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An OCI document: empty optional fields are left out."""
 
 
-class WellHeader(Struct, frozen=True):
+MAX_NAME = 512
+Text = Annotated[str, Meta(max_length=MAX_NAME)]
+Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
+Sha256 = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
+Count = Annotated[int, Meta(ge=0, le=1 << 53)]
+Rows = Annotated[int, Meta(ge=1, le=1 << 53)]
+
+
+class WellHeader(Struct, frozen=True, kw_only=True):
     """latitude and longitude in degrees, as the file has them (datum unknown)."""
 
-    name: str
-    uwi: str = ""
-    aliases: list[str] = []
-    operator: str = ""
-    api: str = ""
-    country: str = ""
-    field: str = ""
+    name: Name
+    uwi: Text = ""
+    aliases: list[Text] = []
+    operator: Text = ""
+    api: Text = ""
+    country: Text = ""
+    field: Text = ""
     latitude: float | None = None
     longitude: float | None = None
 
 
-class Regular(Struct, frozen=True):
+class Regular(Struct, frozen=True, kw_only=True):
+    """Where every row lies exactly `step` behind the one before; times in seconds."""
+
     start: str
     step: str
-    count: int
+    count: Rows
 
 
-class IndexHeader(Struct, frozen=True):
-    kind: str
-    mnemonic: str
-    unit: str
-    unit_original: str
-    scale: int | None
-    regular: Regular | None
-    recorded_direction: str
-    datum: str | None
-    index_id: str
+class IndexHeader(Struct, frozen=True, kw_only=True):
+    """scale: decimals of a depth; null: times, microseconds since 1970-01-01 UTC."""
+
+    kind: Annotated[str, Meta(pattern="^(MD|TVD|TIME|INDEX)$")]
+    mnemonic: Text
+    unit: Text
+    unit_original: Text = ""
+    scale: Annotated[int, Meta(ge=0, le=18)] | None
+    regular: Regular | None = None
+    recorded_direction: Annotated[str, Meta(pattern="^(up|down)$")] = "down"
+    datum: Text | None = None
+    index_id: Sha256
 
 
-class Chunking(Struct, frozen=True):
-    algorithm: str
-    avg: int
+class Chunking(Struct, frozen=True, kw_only=True):
+    """How the segments were cut; `none`: by no rule that a later version could follow."""
+
+    algorithm: Annotated[str, Meta(pattern="^(sum8-splitmix64|none)$")]
+    avg: Annotated[int, Meta(ge=2, le=1 << 40)]
 
 
-class Stats(Struct, frozen=True):
+class Stats(Struct, frozen=True, kw_only=True):
     """Of the finite samples; of all elements of an array curve. All null for texts and where no sample is finite.
 
     count: rows times width; nulls: absent ones among them.
     """
 
-    count: int
-    nulls: int
+    count: Count
+    nulls: Count
     min: float | None = None
     max: float | None = None
     mean: float | None = None
@@ -81,69 +96,73 @@ class Stats(Struct, frozen=True):
     p50: float | None = None
     p95: float | None = None
     p99: float | None = None
-    hist: list[int] = []  # samples in 32 equal bins from min to max
+    hist: Annotated[list[Count], Meta(max_length=32)] = []  # samples in 32 equal bins from min to max
 
 
-class SegmentHeader(Struct, frozen=True):
-    content: str
-    rows: int
-    first_row: int
-    index: list[str]
-    min: float | None
-    max: float | None
-    nulls: int
+class SegmentHeader(Struct, frozen=True, kw_only=True):
+    """One value layer. index: first and last index value of its rows."""
+
+    content: Sha256
+    rows: Rows
+    first_row: Count
+    index: Annotated[list[str], Meta(min_length=2, max_length=2)]
+    min: float | None = None
+    max: float | None = None
+    nulls: Count = 0
 
 
-class OriginalHeader(Struct, frozen=True):
-    file: str
-    format: str
-    sha256: str
-    header: dict[str, str]
-    findings: list[str]
+class OriginalHeader(Struct, frozen=True, kw_only=True):
+    """The file a curve came from, and the curve's own lines of its header."""
+
+    file: Text
+    format: Text
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    header: dict[str, str] = {}
+    findings: list[str] = []
 
 
-class LineageInput(Struct, frozen=True):
+class LineageInput(Struct, frozen=True, kw_only=True):
     """What a version was made from: `project/well/frame/curve@sha256:...`, and as what (parent, input, reference)."""
 
-    ref: str
-    role: str = "input"
+    ref: Text
+    role: Text = "input"
 
 
-class Lineage(Struct, frozen=True):
+class Lineage(Struct, frozen=True, kw_only=True):
     """How a version came to be: operation (despike), message in the author's words, tool with its version."""
 
-    operation: str
+    operation: Text
     message: str = ""
-    tool: str = ""
+    tool: Text = ""
     parameters: dict[str, Any] = {}
     inputs: list[LineageInput] = []
 
 
-class Config(Struct, frozen=True, rename={"pass_": "pass"}):
+class Config(Struct, frozen=True, kw_only=True, rename={"pass_": "pass"}):
     """`application/vnd.dataforge.curve.config.v1+json`. Units are always explicit; `schema` is 1."""
 
-    schema: int
+    schema: Annotated[int, Meta(ge=1, le=1)]
     well: WellHeader
-    wellbore: str | None
-    frame: str
-    run: str | None
-    pass_: str | None
-    service_company: str | None
-    acquired: str | None
-    mnemonic: str
-    description: str
-    family: str | None
-    unit: str
-    unit_canonical: str
-    dtype: str
-    width: int
-    null_original: str | None
-    text_decimals: int | None
+    wellbore: Text | None = None
+    frame: Name
+    run: Text | None = None
+    pass_: Text | None = None
+    service_company: Text | None = None
+    acquired: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")] | None = None
+    mnemonic: Name
+    description: str = ""
+    family: Text | None = None
+    unit: Text
+    unit_canonical: Text = ""
+    dtype: Annotated[str, Meta(pattern="^(float32|float64|int8|int16|int32|int64|uint8|uint16|uint32|utf8)$")]
+    width: Annotated[int, Meta(ge=1, le=1 << 20)] = 1
+    null_original: Text | None = None
+    text_decimals: Annotated[int, Meta(ge=0, le=99)] | None = None
     index: IndexHeader
-    values_id: str
+    values_id: Sha256
     chunking: Chunking
     stats: Stats
-    segments: list[SegmentHeader]
+    segments: Annotated[list[SegmentHeader], Meta(min_length=1)]
     lineage: Lineage | None = None
     original: OriginalHeader | None = None
 
