@@ -35,9 +35,10 @@ def wait(work: Coroutine[Any, Any, T]) -> T:
         raise
 
 
-def soon(work: Coroutine[Any, Any, object]) -> None:
-    """Have it run without waiting: for clean-up that the garbage collector starts in any thread."""
-    asyncio.run_coroutine_threadsafe(work, _running())
+def close_soon(close: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Have it run without waiting for it: the garbage collector calls this in any thread, also in the loop's own."""
+    if _loop is not None:
+        asyncio.run_coroutine_threadsafe(close(), _loop)
 
 
 class Face(Generic[A]):

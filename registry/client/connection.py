@@ -1,115 +1,136 @@
-"""The Python API for people at a prompt: blocking, small, and usable inside a notebook's running loop.
+"""The Python API for people at a prompt: blocking, and usable inside a notebook's running loop.
 
 registry = dataforge_registry.connect("http://127.0.0.1:5000")
-table = registry.curve("permian/university-6-17-no-1/run-two/gr").read(depth=(3100, 3250))
+log = registry.curve("permian/university-6-17-no-1/run-two/gr").read(depth=(3100, 3250))
+log.to_pandas()
 """
 
-import asyncio
 import os
-from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+import weakref
+from pathlib import Path
+from types import TracebackType
+from typing import Self
 
-import pyarrow as pa
-
-from ...core.curves.names import LATEST, Reference
-from ...core.curves.parquet import index_floats
-from ...core.curves.read import WHOLE, Window
+from ...core.curves.schema import Config
 from ...core.oci.digest import Digest
-from .curves import list_curves, list_wells, open_curve
-from .remote import RemoteRegistry
+from .blocking import Face, blocking, close_soon, wait
+from .cache import DEFAULT_LIMIT, Cache, default_folder
+from .credentials import Credentials
+from .curve import AsyncCurve
+from .curves import CurveVersion
+from .session import AsyncRegistry
 from .transport import DEFAULT_ADDRESS
+from .well import AsyncWell
 
-T = TypeVar("T")
-Bound = float | int | str | None
+DEFAULT = "default"
 
 
-def connect(url: str | None = None) -> "Connection":
+def connect(
+    url: str | None = None,
+    *,
+    username: str | None = None,
+    password: str | None = None,
+    cache: Cache | Path | str | None = DEFAULT,
+) -> "Registry":
     """The registry at `http://HOST:PORT`; None: DFR_REGISTRY, else this machine's. Asks nothing yet.
 
-    Credentials as in the command line: DFR_USERNAME and DFR_PASSWORD, else Docker's configuration.
+    Without username and password: DFR_USERNAME and DFR_PASSWORD, else what `docker login` or `oras login` left.
+    cache: a folder for what was read, None for none; else DFR_CACHE, or this system's place for caches, up to 1 GiB.
     """
-    return Connection((url or os.environ.get("DFR_REGISTRY") or DEFAULT_ADDRESS).rstrip("/"))
+    return Registry(connect_async(url, username=username, password=password, cache=cache))
 
 
-class Connection:
-    """A registry. Every failure is a RegistryError or a CurveError with one line that says what to do."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def wells(self, project: str = "") -> list[str]:
-        """The wells one may read, `project/well`, of all projects or of one."""
-
-        async def work() -> list[str]:
-            async with RemoteRegistry(self.url) as registry:
-                return list(await list_wells(registry, project))
-
-        return _wait(work())
-
-    def curves(self, well: str) -> list[str]:
-        """The curves of a well (`project/well`) or frame, each as a reference for `curve`."""
-        reference = Reference.parse(well)
-
-        async def work() -> list[str]:
-            async with RemoteRegistry(reference.base or self.url) as registry:
-                lines = await list_curves(registry, reference)
-            return [f"{reference.well}/{line.annotations['io.dataforge.repository']}" for line in lines]
-
-        return _wait(work())
-
-    def curve(self, reference: str, version: str = LATEST) -> "Curve":
-        """A curve: `project/well/frame/curve`, with `:tag` or `@digest` behind it or as `version`."""
-        parsed = Reference.parse(reference)
-        if version != LATEST:
-            parsed = Reference(parsed.segments, version, parsed.base)
-        return Curve(parsed.base or self.url, parsed)
+def connect_async(
+    url: str | None = None,
+    *,
+    username: str | None = None,
+    password: str | None = None,
+    cache: Cache | Path | str | None = DEFAULT,
+) -> AsyncRegistry:
+    """The same to be awaited: `async with connect_async(url) as registry: await registry.curve(...).read()`."""
+    base = (url or os.environ.get("DFR_REGISTRY") or DEFAULT_ADDRESS).rstrip("/")
+    credentials = Credentials(username, password or "") if username else None
+    if cache == DEFAULT:
+        cache = Cache(default_folder(), DEFAULT_LIMIT)
+    elif isinstance(cache, str | Path):
+        cache = Cache(cache)
+    return AsyncRegistry(base, credentials, cache)
 
 
-class Curve:
-    """One curve at one tag or digest."""
+class Curve(Face[AsyncCurve]):
+    """One curve at a tag or digest. Each reading asks what the tag names now; `commit` follows what was read last."""
 
-    def __init__(self, url: str, reference: Reference) -> None:
-        self.url = url
-        self.reference = reference
+    info = blocking(AsyncCurve.info)
+    read = blocking(AsyncCurve.read)
+    versions = blocking(AsyncCurve.versions)
+    history = blocking(AsyncCurve.history)
+    commit = blocking(AsyncCurve.commit)
+
+    def __init__(self, twin: AsyncCurve) -> None:
+        super().__init__(twin)
+        twin.load = _load
+
+    @property
+    def reference(self) -> str:
+        """`project/well/frame/curve`, with the tag or digest it was asked for by."""
+        return str(self._twin.reference)
 
     @property
     def digest(self) -> Digest:
         """The version that the reference names now."""
+        return wait(self._twin.digest())
 
-        async def work() -> Digest:
-            async with RemoteRegistry(self.url) as registry:
-                return (await open_curve(registry, self.reference)).digest
-
-        return _wait(work())
-
-    def read(self, depth: tuple[Bound, Bound] | None = None) -> pa.Table:
-        """Rows whose index lies in [a, b] (None is open), in the unit of the index; times as ISO 8601 text.
-
-        Columns: the index as float64 or UTC timestamps, ascending; the values as stored, nulls for absent samples.
-        Only the layers that hold the window are fetched.
-        """
-        start, stop = depth or (None, None)
-        window = Window(_text(start), _text(stop)) if depth else WHOLE
-
-        async def work() -> pa.Table:
-            async with RemoteRegistry(self.url) as registry:
-                return await (await open_curve(registry, self.reference)).read(window)
-
-        table = _wait(work())
-        return table.set_column(0, table.column_names[0], index_floats(table.column(0).combine_chunks()))
-
-    def to_pandas(self, depth: tuple[Bound, Bound] | None = None) -> Any:
-        """The same as a pandas.DataFrame with the index column as its index; needs pandas."""
-        table = self.read(depth)
-        return table.to_pandas().set_index(table.column_names[0])
+    @property
+    def config(self) -> Config:
+        """The header, as `info()`."""
+        return self.info()
 
 
-def _text(bound: Bound) -> str | None:
-    return None if bound is None else str(bound)
+class Well(Face[AsyncWell]):
+    """One well, or one frame of it."""
+
+    curves = blocking(AsyncWell.curves)
+    read = blocking(AsyncWell.read)
+    add_curve = blocking(AsyncWell.add_curve)
+
+    @property
+    def reference(self) -> str:
+        """`project/well` or `project/well/frame`."""
+        return str(self._twin.reference)
 
 
-def _wait(work: Coroutine[Any, Any, T]) -> T:
-    """Run in a thread of its own: a notebook's thread has a running loop already."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()
+class Registry(Face[AsyncRegistry]):
+    """A registry. Every failure is a RegistryError or a CurveError with one line that says what to do."""
+
+    wells = blocking(AsyncRegistry.wells)
+    search = blocking(AsyncRegistry.search)
+    close = blocking(AsyncRegistry.close)
+
+    def __init__(self, twin: AsyncRegistry) -> None:
+        super().__init__(twin)
+        self._let_go = weakref.finalize(self, close_soon, twin.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def url(self) -> str:
+        """`http://HOST:PORT`."""
+        return self._twin.url
+
+    def well(self, reference: str) -> Well:
+        """A well (`project/well`), or one of its frames (`project/well/frame`)."""
+        return Well(self._twin.well(reference))
+
+    def curve(self, reference: str, version: str | int | None = None) -> Curve:
+        """A curve: `project/well/frame/curve`, with `:tag` or `@digest` behind it or as `version` (3 is v3)."""
+        return Curve(self._twin.curve(reference, version))
+
+
+def _load(curve: AsyncCurve, version: CurveVersion) -> Config:
+    return wait(curve.config_of(version))

@@ -1,7 +1,7 @@
 """Curves on a registry: what a well holds, and depth windows of one curve, reading only the layers they need."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
@@ -23,6 +23,7 @@ class CurveVersion:
     repository: RemoteRepository
     digest: Digest
     manifest: Manifest
+    raw: bytes = field(repr=False)
 
     async def config(self) -> Config:
         """Its header: units, statistics, how values print."""
@@ -46,7 +47,7 @@ async def open_curve(registry: RemoteRegistry, reference: Reference) -> CurveVer
         stored, raw = await repository.get_manifest(reference.target)
     except (ManifestUnknown, NameUnknown) as error:
         raise _no_curve(reference) from error
-    return CurveVersion(repository, stored.digest, parse_manifest(raw, media.CURVE))
+    return CurveVersion(repository, stored.digest, parse_manifest(raw, media.CURVE), raw)
 
 
 def _no_curve(reference: Reference) -> ManifestUnknown:

@@ -1,0 +1,97 @@
+"""The asynchronous API: a registry whose wells and curves are awaited. `connection.py` has the blocking twin."""
+
+from types import TracebackType
+from typing import Any, Self
+
+from ...core.curves.names import LATEST, Reference, checked_project
+from ...core.oci.errors import ManifestUnknown, NameUnknown, Unsupported
+from .cache import Cache
+from .credentials import Credentials
+from .curve import AsyncCurve
+from .curves import list_wells
+from .remote import RemoteRegistry
+from .well import AsyncWell
+
+_SEARCH_PAGE = 100
+
+
+class AsyncRegistry:
+    """A registry. An async context, or closed by `close`; every failure is a RegistryError or a CurveError of one line.
+
+    May be used in one event loop after another, and after a fork.
+    """
+
+    def __init__(self, url: str, credentials: Credentials | None = None, cache: Cache | None = None) -> None:
+        self.remote = RemoteRegistry(url, credentials, cache)
+        self._elsewhere: dict[str, RemoteRegistry] = {}
+        self._cache = cache
+
+    def __repr__(self) -> str:
+        return f"AsyncRegistry({self.url!r})"
+
+    @property
+    def url(self) -> str:
+        """`http://HOST:PORT`."""
+        return self.remote.transport.base
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Let the connections go."""
+        for remote in (self.remote, *self._elsewhere.values()):
+            await remote.transport.close()
+
+    async def wells(self, project: str = "") -> list[str]:
+        """The wells one may read, `project/well`, of all projects or of one."""
+        return list(await list_wells(self.remote, checked_project(project) if project else ""))
+
+    async def search(self, /, q: str = "", limit: int = 100, **conditions: Any) -> list[dict[str, Any]]:
+        """Curves of all projects that one may read, as the registry's catalogue describes them, at most `limit`.
+
+        q and conditions: the query parameters of its `GET /api/v1/search`. Unsupported where it has no catalogue.
+        """
+        found: list[dict[str, Any]] = []
+        query = [("q", q)] if q else []
+        query += [(name.rstrip("_"), _text(value)) for name, value in conditions.items() if value is not None]
+        address: str | None = "/api/v1/search"
+        query.append(("page_size", str(max(1, min(limit, _SEARCH_PAGE)))))
+        while address and len(found) < limit:
+            try:
+                answer = await self.remote.transport.request("GET", address, query=query)
+            except (ManifestUnknown, NameUnknown) as error:
+                raise Unsupported(f"{self.url} has no catalogue; wells() and well(...).curves() list") from error
+            found += answer.items()
+            link = answer.headers.get("Link", "")
+            address = link[link.index("<") + 1 : link.index(">")] if 'rel="next"' in link else None
+            query = []
+        return found[:limit]
+
+    def well(self, reference: str) -> AsyncWell:
+        """A well (`project/well`), or one of its frames (`project/well/frame`)."""
+        parsed = Reference.parse(reference)
+        return AsyncWell(self._registry(parsed), parsed)
+
+    def curve(self, reference: str, version: str | int | None = None) -> AsyncCurve:
+        """A curve: `project/well/frame/curve`, with `:tag` or `@digest` behind it or as `version` (3 is v3)."""
+        parsed = Reference.parse(reference)
+        if version is not None:
+            target = f"v{version}" if isinstance(version, int) else version
+            parsed = Reference.parse(f"{parsed.repository}@{target}") if target != LATEST else parsed
+        return AsyncCurve(self._registry(parsed), parsed)
+
+    def _registry(self, reference: Reference) -> RemoteRegistry:
+        """A reference may name another registry than this one."""
+        base = reference.base
+        if base is None or base.rstrip("/") == self.url:
+            return self.remote
+        return self._elsewhere.setdefault(base, RemoteRegistry(base, None, self._cache))
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
