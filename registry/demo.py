@@ -25,14 +25,15 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from ..core.curves.aligned import align
 from ..core.curves.content import values_id
 from ..core.curves.errors import CurveError
 from ..core.curves.names import Reference, curve_slugs, slug
 from ..core.curves.read import Window, plan
+from ..core.curves.write.texts import printed
 from ..core.oci.digest import Digest
 from ..core.oci.errors import RegistryError
 from .client.curves import open_curve
-from .client.formats import index_texts, value_texts
 from .client.remote import RemoteRegistry
 from .client.wells import LogFile, WellImport, open_las
 
@@ -194,7 +195,9 @@ async def _read_window(console: Console, url: str, reference: Reference, file: L
         f"rows from {len(layers.digests)} of {len(curve.manifest.layers)} layers, {size:,} of {whole:,} bytes; "
         "every value is the one in the file"
     )
-    console.print(_picture(index_texts(table), list(value_texts(table, config)), config.unit, config.index.unit))
+    shown = align([(config, table)])
+    texts = printed(shown)[0].texts.to_pylist()
+    console.print(_picture(shown.index_texts(), texts, config.unit, config.index.unit))
 
 
 def _picture(depths: list[str], texts: list[str | None], unit: str, depth_unit: str) -> Table:

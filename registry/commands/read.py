@@ -1,22 +1,20 @@
-"""`dfr read`: a depth window of a curve."""
+"""`dfr read`: a depth window of one curve, or of several on one index."""
 
-import asyncio
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from . import screen
+from .windows import FormatName, Output, Refs, Start, Step, Stop, Unit
 
 if TYPE_CHECKING:
+    from ...core.curves.aligned import Aligned
     from ...core.curves.names import Reference
-
-Ref = Annotated[str, typer.Argument(metavar="REF", help="PROJECT/WELL/FRAME/CURVE[:TAG|@DIGEST]")]
-Start = Annotated[str | None, typer.Option("--from", help="First depth or time, included.", metavar="A")]
-Stop = Annotated[str | None, typer.Option("--to", help="Last depth or time, included.", metavar="B")]
-Output = Annotated[Path | None, typer.Option("-o", "--output", help="A file to write instead of the screen.")]
+    from ...core.curves.read import Window
 
 
 def register(app: typer.Typer) -> None:
@@ -25,46 +23,87 @@ def register(app: typer.Typer) -> None:
 
 
 def read(
-    ref: Ref,
+    refs: Refs,
     start: Start = None,
     stop: Stop = None,
-    format: Annotated[str, typer.Option("--format", help="csv, json or parquet.")] = "csv",
+    step: Step = None,
+    unit: Unit = None,
+    format: FormatName = "csv",
     output: Output = None,
 ) -> None:
-    """Read a depth window of one curve; only the layers that hold it are fetched."""
+    """Read a depth window of curves, on one index; only the layers that hold it are fetched."""
     with screen.one_line():
-        from ...core.curves.errors import CurveError
-        from ...core.curves.names import Reference
-        from ..client.formats import Format
+        from ...core.curves.read import Window
+        from ...core.curves.write import format_of, write
 
-        if format not in list(Format):
-            raise CurveError(f"--format is csv, json or parquet, not {format!r}")
-        reference = Reference.parse(ref)
-        data = screen.run(_read(screen.address(reference.base), reference, start, stop, Format(format)))
-        try:
-            if output:
-                output.write_bytes(data)
-            else:
-                sys.stdout.buffer.write(data)
-                sys.stdout.flush()
-        except BrokenPipeError:  # the reader has seen enough: `dfr read ... | head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        except OSError as error:
-            raise screen.Failed(f"{output or 'standard output'} cannot be written: {error.strerror}") from error
+        kind = format_of(format)
+        base, references = parsed(refs)
+        aligned, header = screen.run(fetched(base, references, Window(start, stop), unit, step, kind == "las"))
+        for note in aligned.notes:
+            typer.echo(f"dfr: {note}", err=True)
+        pieces = write(kind, list(aligned.chunks(kind.chunk_rows)), header=header)
+        if output:
+            save(pieces, output)
+        else:
+            _show(pieces)
 
 
-async def _read(base: str, reference: "Reference", start: str | None, stop: str | None, kind: Any) -> bytes:
+def parsed(refs: list[str]) -> "tuple[str, list[Reference]]":
+    """The registry's address and the references; CurveError where they are not all of one registry."""
     from ...core.curves.errors import CurveError
-    from ...core.curves.read import Window
-    from ..client.curves import open_curve
-    from ..client.formats import render
+    from ...core.curves.names import Reference
+
+    references = [Reference.parse(ref) for ref in refs]
+    bases = list(dict.fromkeys(reference.base for reference in references))
+    if len(bases) > 1:
+        raise CurveError(f"curves of one registry at a time: {bases[0] or 'the default one'} and {bases[1]} are two")
+    return screen.address(bases[0]), references
+
+
+async def fetched(
+    base: str, references: "list[Reference]", window: "Window", unit: str | None, step: str | None, header: bool
+) -> "tuple[Aligned, bytes | None]":
+    """The curves on one index and, where asked for, the LAS file that they all came from."""
     from ..client.remote import RemoteRegistry
+    from ..client.selection import choose, original_of, read_together
 
     async with RemoteRegistry(base) as registry:
-        curve = await open_curve(registry, reference)
-        table, config = await asyncio.gather(curve.read(Window(start, stop)), curve.config())
-    if not table.num_rows:
-        index, segments = config.index, config.segments
-        span = f"{segments[0].index[0]} to {segments[-1].index[1]} {index.unit}".strip()
-        raise CurveError(f"no sample of {reference} lies in the window: its {index.kind} runs from {span}")
-    return render(table, config, kind)
+        chosen = await choose(registry, references)
+        aligned = await read_together(chosen, window, unit=unit, step=step)
+        return aligned, await original_of(registry, chosen) if header else None
+
+
+def save(pieces: Iterator[bytes], target: Path) -> int:
+    """Write a file that is whole or not there; how many bytes it has."""
+    import tempfile
+
+    try:
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".dfr-", delete=False) as file:
+            try:
+                size = sum(file.write(piece) for piece in pieces)
+                file.close()
+                os.chmod(file.name, 0o666 & ~_umask())
+                os.replace(file.name, target)
+            except BaseException:
+                os.unlink(file.name)
+                raise
+    except OSError as error:
+        raise screen.Failed(f"{target} cannot be written: {error.strerror}") from error
+    return size
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def _show(pieces: Iterator[bytes]) -> None:
+    try:
+        for piece in pieces:
+            sys.stdout.buffer.write(piece)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough: `dfr read ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        raise screen.Failed(f"standard output cannot be written: {error.strerror}") from error

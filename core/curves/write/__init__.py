@@ -26,6 +26,11 @@ class Format(StrEnum):
         """`.las`; a JSON Well Log Format file ends in `.json`."""
         return ".json" if self is Format.jwlf else f".{self.value}"
 
+    @property
+    def chunk_rows(self) -> int:
+        """Rows of a chunk that suit it: a Parquet row group is long, texts are made in pieces."""
+        return 1 << 20 if self in (Format.parquet, Format.arrow) else 1 << 13
+
 
 MEDIA_TYPES = {
     Format.las: "text/plain; charset=utf-8",

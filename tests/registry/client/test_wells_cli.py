@@ -71,7 +71,7 @@ def test_read_csv(open_server: Any, well: Path) -> None:
 def test_read_json(open_server: Any, well: Path) -> None:
     body = json.loads(dfr(open_server, "read", "cli/cli-1/log/gr:v1", "--to", "1000.5", "--format", "json").stdout)
     assert body["data"] == [[1000.0, 1.5], [1000.5, None]]
-    assert (body["unit"], body["index"]["unit"], body["well"]) == ("GAPI", "m", "CLI 1")
+    assert (body["curves"][0]["unit"], body["index"]["unit"], body["well"]) == ("GAPI", "m", "CLI 1")
 
 
 def test_read_parquet(open_server: Any, well: Path, tmp_path: Path) -> None:
@@ -112,14 +112,13 @@ def test_a_window_fetches_only_the_layers_that_hold_it(open_server: Any, logs: A
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["read", "cli/cli-1"], 2, "name one, PROJECT/WELL/FRAME/CURVE"),
         (["read", "cli"], 2, "is no reference"),
         (["read", "cli/cli-1/log/gr", "--from", "deep"], 2, "give a number"),
         (["read", "cli/cli-1/log/gr", "--from", "5000"], 2, "its MD runs from 1000.0 to 1001.5 m"),
         (["read", "cli/cli-1/log/gr", "--to", "999.9"], 2, "its MD runs from 1000.0 to 1001.5 m"),
         (["read", "cli/cli-1/log/gr", "--from", "1000.1", "--to", "1000.4"], 2, "no sample of cli/cli-1/log/gr"),
         (["read", "cli/cli-1/log/gr", "--from", "1001", "--to", "1000"], 2, "upside down"),
-        (["read", "cli/cli-1/log/gr", "--format", "xls"], 2, "csv, json or parquet"),
+        (["read", "cli/cli-1/log/gr", "--format", "xls"], 2, "there is no format 'xls': it is one of las, csv"),
         (["read", "cli/cli-1/log/none"], 1, "there is no curve cli/cli-1/log/none"),
         (["read", "cli/cli-1/log/gr:v9"], 1, "there is no curve cli/cli-1/log/gr:v9"),
         (["ls", "cli/none"], 1, "there is no well cli/none"),
