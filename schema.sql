@@ -1395,7 +1395,7 @@ BEGIN
   INSERT INTO event (kind, project_id, repository_id, artifact_id, username, payload)
   SELECT 'artifact.pushed', projects[q.n], q.repository_id, ids[q.n], q.username,
     jsonb_build_object('digest', q.digest, 'tags', CASE WHEN q.numbered AND 'v' || numbers[q.n] <> ALL (q.tags) THEN q.tags || ('v' || numbers[q.n]) ELSE q.tags END,
-      'fresh', fresh[q.n], 'catalogued', EXISTS (SELECT FROM unnest(curves) AS c WHERE c.n = q.n)) FROM unnest(pushes) AS q ORDER BY q.n;
+      'fresh', fresh[q.n], 'type', q.type, 'catalogued', EXISTS (SELECT FROM unnest(curves) AS c WHERE c.n = q.n)) FROM unnest(pushes) AS q ORDER BY q.n;
   INSERT INTO access_log (username, project_id, repo_name, repo_tag, operation, resource, address, request_id)
   SELECT q.username, projects[q.n], names[q.n], coalesce(q.tags[1], ''), 'push', q.digest, q.address, q.request
   FROM unnest(pushes) AS q ORDER BY q.n;

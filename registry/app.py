@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Coroutine
 from contextlib import AsyncExitStack
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,9 @@ from ..core.sandbox import Sandbox
 from ..core.secrets import Vault
 from ..core.signin import SignIn
 from ..core.signing import KeyRing
-from ..core.store import Limits, Store
+from ..core.store import Store
 from .access import TOKEN_PATH, Door
-from .backends import open_database, open_store, sandbox_limits
+from .backends import limits, open_database, open_store, sandbox_limits
 from .config import Config
 from .curves.application import PREFIX as API
 from .curves.application import CurveApi
@@ -156,24 +155,6 @@ class _Answered:
             if isinstance(error, Unauthorized) and "www-authenticate" not in map(str.lower, error.headers):
                 error.headers = {**error.headers, "www-authenticate": 'Basic realm="DataForge Registry"'}
             await error_answer(error).send(send)
-
-
-def limits(config: Config) -> Limits:
-    """The configuration's limits, in core's words."""
-    return Limits(
-        inline=config.storage.inline,
-        manifest=config.http.manifest_limit,
-        blob=config.http.blob_limit,
-        lease=timedelta(seconds=config.gc.lease),
-        undo=timedelta(seconds=config.gc.undo),
-        upload_expiry=timedelta(seconds=config.upload.expiry),
-        upload_lease=timedelta(seconds=config.upload.lease),
-        autocreate=config.projects.autocreate or config.auth.mode == "none",
-        cache_manifests=config.cache.manifests,
-        cache_blobs=config.cache.blobs,
-        cache_blob=config.cache.blob_limit,
-        verify_reads=config.storage.verify_reads,
-    )
 
 
 async def _starting(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,7 +1,10 @@
-"""The database and the store that a configuration names, opened."""
+"""What a configuration names: the database and the store, opened, and limits in core's words."""
+
+from datetime import timedelta
 
 from ..core.records.database import Database
 from ..core.sandbox import SandboxLimits
+from ..core.store import Limits
 from ..drivers import open_driver
 from ..drivers.base import Driver
 from .config import Config, ConfigError
@@ -28,6 +31,24 @@ def open_store(config: Config) -> Driver:
         return open_driver(storage.driver, parameters)
     except ValueError as error:
         raise ConfigError(f"storage.{storage.driver}: {error}") from None
+
+
+def limits(config: Config) -> Limits:
+    """The configuration's limits, in core's words."""
+    return Limits(
+        inline=config.storage.inline,
+        manifest=config.http.manifest_limit,
+        blob=config.http.blob_limit,
+        lease=timedelta(seconds=config.gc.lease),
+        undo=timedelta(seconds=config.gc.undo),
+        upload_expiry=timedelta(seconds=config.upload.expiry),
+        upload_lease=timedelta(seconds=config.upload.lease),
+        autocreate=config.projects.autocreate or config.auth.mode == "none",
+        cache_manifests=config.cache.manifests,
+        cache_blobs=config.cache.blobs,
+        cache_blob=config.cache.blob_limit,
+        verify_reads=config.storage.verify_reads,
+    )
 
 
 def sandbox_limits(config: Config) -> SandboxLimits:

@@ -22,6 +22,7 @@ from .sections import (
     Database,
     Gc,
     Http,
+    Ingest,
     Log,
     Projects,
     Section,
@@ -59,6 +60,7 @@ class Config(Section, frozen=True):
     log: Log = Log()
     metrics: Switch = Switch()
     worker: Worker = Worker()
+    ingest: Ingest = Ingest()
 
     def to_yaml(self, redacted: bool = True) -> str:
         """The configuration in effect, secrets as `***` unless redacted is false. `load` reads it back."""

@@ -145,6 +145,17 @@ class Curves(Section, frozen=True):
     link_longest: Duration = Duration(7 * 86400)
 
 
+class Ingest(Section, frozen=True):
+    """Log files pushed as plain artifacts: the largest that is read, and what reading one may take."""
+
+    enabled: bool = True
+    at_once: Annotated[int, Meta(ge=1, le=64)] = 1
+    size: Size = Size(2 << 30)
+    memory: Size = Size(4 << 30)
+    cpu: Duration = Duration(600)
+    timeout: Duration = Duration(900)
+
+
 class Log(Section, frozen=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["json", "console"] = "json"

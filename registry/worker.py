@@ -1,6 +1,7 @@
 """What works in the background of a registry: `dfr worker`, and inside `dfr serve`. All of it is built here."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -8,32 +9,36 @@ from dataforge_registry.core.records import work
 from dataforge_registry.core.records.database import Database
 from dataforge_registry.core.records.events import Event
 from dataforge_registry.core.records.partitions import ensure_partitions
-from dataforge_registry.core.sandbox import Sandbox
-from dataforge_registry.core.work import deletions, manifests, mover, relay, schedule, verdicts
+from dataforge_registry.core.records.pulls import PullLog
+from dataforge_registry.core.sandbox import Sandbox, SandboxLimits
+from dataforge_registry.core.store import Store
+from dataforge_registry.core.work import deletions, ingest, manifests, mover, relay, schedule, verdicts
 from dataforge_registry.core.work.queue import Queue
 from dataforge_registry.core.work.reaper import Reaper
 from dataforge_registry.core.work.task import Kind, Task, Wanted
 from dataforge_registry.core.work.worker import Step, Worker
 from dataforge_registry.drivers.base import Driver
 
-from .backends import sandbox_limits
+from .backends import limits, sandbox_limits
 from .config import Config
 
 REAP: Final = "uploads.reap"
 TIDY: Final = "records.tidy"
 SCHEDULES: Final = {REAP: "0 */5 * * * *", TIDY: "0 7 * * * *"}
 """The system's own schedules, as they are made on a fresh database; an administrator may change the rows."""
-OWN_KINDS: Final = (manifests.COPY, verdicts.JUDGE, REAP, TIDY)
+OWN_KINDS: Final = (manifests.COPY, verdicts.JUDGE, ingest.INGEST, REAP, TIDY)
 """Kinds whose finished executions are only of passing interest."""
 COPY_ATTEMPTS: Final = 500
 """More than a day of tries: until the store is back, the copy of a manifest is owed."""
 SILENCE: Final = 30.0
 
 
-def pushed(events: Sequence[Event]) -> Iterable[Wanted]:
-    """What follows from pushes: each manifest is copied to the store, each curve judged."""
+def pushed(config: Config, events: Sequence[Event]) -> Iterable[Wanted]:
+    """What follows from pushes: each manifest is copied to the store, each curve judged, each log file imported."""
     yield from manifests.copies(events)
     yield from verdicts.judgements(events)
+    if config.ingest.enabled:
+        yield from ingest.ingests(events)
 
 
 def create_worker(config: Config, database: Database, driver: Driver, *, silence: float = SILENCE) -> Worker:
@@ -63,16 +68,18 @@ def create_worker(config: Config, database: Database, driver: Driver, *, silence
         {
             manifests.COPY: Kind(manifests.CopyManifests(database, driver), attempts=COPY_ATTEMPTS),
             verdicts.JUDGE: Kind(verdicts.JudgeVersions(database, driver, sandbox)),
+            ingest.INGEST: Kind(_ingest(config, database, driver), attempts=ingest.ATTEMPTS),
             REAP: Kind(reap),
             TIDY: Kind(tidy),
         },
         concurrency=config.worker.concurrency,
         silence=silence,
     )
+    routes = {"artifact.pushed": partial(pushed, config)}
     return Worker(
         queue,
         [
-            Step("relay", partial(relay.relay, database, {"artifact.pushed": pushed}), 0.5, relay.BATCH),
+            Step("relay", partial(relay.relay, database, routes), 0.5, relay.BATCH),
             Step("mover", mover.Mover(database, driver).step, 0.5, mover.BATCH),
             Step("deletions", deletions.Deletions(database, driver).step, 2.0, deletions.BATCH),
             Step("schedules", schedule.Clock(database, SCHEDULES).step, 1.0, schedule.BATCH),
@@ -80,3 +87,13 @@ def create_worker(config: Config, database: Database, driver: Driver, *, silence
         ],
         close=sandbox.close,
     )
+
+
+def _ingest(config: Config, database: Database, driver: Driver) -> ingest.Ingest:
+    """Over a store of its own, which keeps little in memory and counts no pull of what it reads."""
+    own = replace(limits(config), cache_manifests=1 << 20, cache_blobs=1 << 20, autocreate=False)
+    settings = config.ingest
+    sandbox = SandboxLimits(settings.memory, int(settings.cpu), settings.timeout)
+    store = Store(database, driver, own, PullLog(database, bound=0))
+    allowed = ingest.IngestLimits(settings.size, sandbox, settings.at_once, open=config.auth.mode == "none")
+    return ingest.Ingest(store, allowed)

@@ -77,7 +77,16 @@ class ReadFile:
         return Packed(manifest, raw, Digest.of(raw), schema.parse_config(config), blobs)
 
 
-def parcel_of(frames: Sequence[Frame], size: int, folder: bool = False) -> tuple[Parcel, list[bytes]]:
+def lineage_of(source: str | None) -> schema.Lineage:
+    """How an imported version came to be. source: the REF of the artifact the file was pushed as."""
+    return schema.Lineage(
+        operation="import", inputs=[schema.LineageInput(ref=source, role="original")] if source else []
+    )
+
+
+def parcel_of(
+    frames: Sequence[Frame], size: int, *, folder: bool = False, source: str | None = None
+) -> tuple[Parcel, list[bytes]]:
     """The frames of a file of so many bytes, packed."""
     blobs: list[bytes] = []
     places: dict[str, int] = {}
@@ -91,7 +100,7 @@ def parcel_of(frames: Sequence[Frame], size: int, folder: bool = False) -> tuple
     packed = []
     for frame in frames:
         curves = []
-        for mnemonic, segment, curve in _packed(frame):
+        for mnemonic, segment, curve in _packed(frame, source):
             assert curve.manifest.config is not None
             parts = [curve.manifest.config.digest, *(layer.digest for layer in curve.manifest.layers)]
             held = [place(digest, curve.blobs[digest]) for digest in parts]
@@ -101,20 +110,20 @@ def parcel_of(frames: Sequence[Frame], size: int, folder: bool = False) -> tuple
     return Parcel(size, folder, packed), blobs
 
 
-def _packed(frame: Frame) -> list[tuple[str, str, Packed]]:
-    index = pack_index(frame.index, frame.name)
+def _packed(frame: Frame, source: str | None) -> list[tuple[str, str, Packed]]:
+    index, lineage = pack_index(frame.index, frame.name), lineage_of(source)
     slugs = curve_slugs(curve.mnemonic for curve in frame.curves)
     return [
-        (curve.mnemonic, slugs[curve.mnemonic], pack(frame, curve, slugs[curve.mnemonic], index))
+        (curve.mnemonic, slugs[curve.mnemonic], pack(frame, curve, slugs[curve.mnemonic], index, lineage=lineage))
         for curve in frame.curves
     ]
 
 
-def repacked(frames: Sequence[Frame], wanted: Sequence[Wanted]) -> list[Packed]:
+def repacked(frames: Sequence[Frame], wanted: Sequence[Wanted], source: str | None = None) -> list[Packed]:
     """Some curves again, each at its segment as what follows a version."""
     indexes = {number: pack_index(frames[number].index, frames[number].name) for (number, _), _, _ in wanted}
     return [
-        pack(frames[frame], frames[frame].curves[curve], segment, indexes[frame], previous)
+        pack(frames[frame], frames[frame].curves[curve], segment, indexes[frame], previous, lineage=lineage_of(source))
         for (frame, curve), segment, previous in wanted
     ]
 

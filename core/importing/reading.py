@@ -17,12 +17,13 @@ from .parcel import Place, ReadFile, Wanted, packed_again, parcel_of, parsed, re
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """Which file, and what the user says of it (see read_frames)."""
+    """Which file, and what the user says of it (see read_frames); source: the REF of the artifact it was pushed as."""
 
     path: str
     frame: str | None = None
     index: str | None = None
     well: str | None = None
+    source: str | None = None
 
 
 class Again(msgspec.Struct, frozen=True):
@@ -35,7 +36,8 @@ class Again(msgspec.Struct, frozen=True):
 def read_file(argument: Any, _: list[bytes]) -> tuple[Any, Sequence[bytes]]:
     """Argument: a Reading. Result: a Parcel and its blobs."""
     reading = msgspec.convert(argument, Reading)
-    parcel, blobs = parcel_of(_frames(reading), _stamp(Path(reading.path))[0], Path(reading.path).is_dir())
+    path = Path(reading.path)
+    parcel, blobs = parcel_of(_frames(reading), _stamp(path)[0], folder=path.is_dir(), source=reading.source)
     return msgspec.to_builtins(parcel), blobs
 
 
@@ -47,7 +49,7 @@ def pack_again(argument: Any, blobs: list[bytes]) -> tuple[Any, Sequence[bytes]]
     wanted = [(place, segment, parent) for (place, segment), parent in zip(again.curves, parents, strict=True)]
     digests: list[list[str]] = []
     found: list[bytes] = []
-    for packed in repacked(_frames(again.reading), wanted):
+    for packed in repacked(_frames(again.reading), wanted, again.reading.source):
         digests.append(list(packed.blobs))
         found += [packed.raw, *packed.blobs.values()]
     return digests, found

@@ -18,7 +18,7 @@ from dataforge_registry.core.access import SYSTEM
 from dataforge_registry.core.local import LocalRepository
 from dataforge_registry.core.oci import media
 from dataforge_registry.core.oci.digest import Digest
-from dataforge_registry.core.records import blobs, repositories, uploads, work
+from dataforge_registry.core.records import blobs, ingest, repositories, uploads, work
 from dataforge_registry.core.records.artifacts import Actor
 from dataforge_registry.core.records.database import Database
 from dataforge_registry.core.records.pulls import PullLog
@@ -149,6 +149,12 @@ class Calls:
         await self.ask("referrers", lambda: repository.referrers(image, None, "", 10))
         await self.ask("tags", lambda: repository.tags("", 10))
         await self.ask("catalog", lambda: repositories.catalog(self.database, SYSTEM, "", 10))
+        async with self.database.acquire() as conn:
+            found = await conn.fetchval("SELECT id FROM artifact WHERE digest = $1", image)
+        await self.ask("ingest, file", lambda: ingest.pushed_file(self.database, found))
+        done = ingest.IngestStatus("done")
+        await self.ask("ingest, set", lambda: ingest.set_status(self.database, found, done))
+        await self.ask("ingest, status", lambda: ingest.status_of(self.database, NAME, image))
         await self.ask("tag_delete", lambda: repository.delete_tag("signature"))
         await self.ask("artifact_delete", lambda: repository.delete_manifest(image))
         await self.ask("pulls", self.store.pulls.flush)

@@ -1,0 +1,122 @@
+"""The repositories of this process as an import writes to them: every push asks for the right of whoever it is for."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from functools import partial
+from pathlib import Path
+
+from ..access import Principal
+from ..curves.schema import checked
+from ..local import LocalRepository
+from ..oci.digest import Digest
+from ..oci.errors import BlobUnknown, ManifestUnknown, NameUnknown
+from ..oci.repository import Blob, Pushable, Stored
+from ..records.artifacts import Actor, Precondition
+from ..store import Store
+from ..uploads import Body
+from .files import pieces
+
+_PAGE = 1000
+
+
+def local(store: Store, principal: Principal, actor: Actor) -> Callable[[str], Pushable]:
+    """What gives an Importer the repositories of a store, as one principal may use them."""
+    return partial(Shelf, store, principal, actor)
+
+
+class Shelf:
+    """One repository: LocalRepository in the words of Pushable."""
+
+    def __init__(self, store: Store, principal: Principal, actor: Actor, name: str) -> None:
+        self._limit = store.limits.blob
+        self._repository = LocalRepository(store, principal, name, actor)
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        """`project/well/frame/curve`, or fewer segments."""
+        return self._name
+
+    async def stat_blob(self, digest: Digest) -> Blob:
+        """The blob, or BlobUnknown."""
+        return await self._repository.stat_blob(digest)
+
+    async def open_blob(self, digest: Digest, start: int = 0, stop: int | None = None) -> AsyncGenerator[bytes, None]:
+        """Bytes [start, stop) of a blob."""
+        return await self._repository.open_blob(digest, start, stop)
+
+    async def read_blob(self, digest: str) -> bytes:
+        """A whole blob, checked."""
+        body = await self.open_blob(Digest.parse(digest))
+        return checked(digest, b"".join([piece async for piece in body]))
+
+    async def stat_manifest(self, reference: str) -> Stored:
+        """What a tag or digest names."""
+        return await self._repository.stat_manifest(reference)
+
+    async def get_manifest(self, reference: str) -> tuple[Stored, bytes]:
+        """The same and its bytes."""
+        return await self._repository.get_manifest(reference)
+
+    async def tags(self) -> list[str]:
+        """All tags; none for a repository that does not exist yet."""
+        found: list[str] = []
+        try:
+            while page := await self._repository.tags(found[-1] if found else "", _PAGE):
+                found += page
+        except (NameUnknown, ManifestUnknown):
+            pass
+        return found
+
+    async def push_blob(self, data: bytes, source: str | None = None, look: bool = True) -> bool:
+        """Store bytes; False if they were there already."""
+        digest = Digest.of(data)
+        if await self._has(digest, source, look):
+            return False
+        await self._repository.push_blob(digest, Body(_once(data), len(data), self._limit))
+        return True
+
+    async def push_file(self, path: Path, digest: Digest, size: int, source: str | None = None) -> bool:
+        """The same of a file."""
+        if await self._has(digest, source, True):
+            return False
+        await self._repository.push_blob(digest, Body(pieces(path), size, self._limit))
+        return True
+
+    async def push_manifest(
+        self, raw: bytes, media_type: str, tags: list[str], expected: str | None = None, fresh: bool = False
+    ) -> Digest:
+        """A manifest under all tags or none; PreconditionFailed."""
+        return (await self._put(raw, media_type, tags, expected, fresh, numbered=False))[0]
+
+    async def push_next(self, raw: bytes, media_type: str, tag: str, expected: str | None) -> list[str]:
+        """A manifest under a tag and the next `vN`; the tags that were set."""
+        _, version = await self._put(raw, media_type, [tag], expected, expected is None, numbered=True)
+        return [tag, f"v{version}"]
+
+    async def _put(
+        self, raw: bytes, media_type: str, tags: list[str], expected: str | None, fresh: bool, numbered: bool
+    ) -> tuple[Digest, int | None]:
+        manifest, pushed = await self._repository.push_manifest(
+            Body(_once(raw), len(raw), None),
+            media_type,
+            Digest.of(raw),
+            tags,
+            Precondition(expected, fresh),
+            numbered,
+        )
+        return manifest.digest, pushed.version
+
+    async def _has(self, digest: Digest, source: str | None, look: bool) -> bool:
+        if source is not None and source != self._name:
+            return await self._repository.mount_blob(digest, source)
+        if not look and source is None:
+            return False
+        try:
+            await self._repository.stat_blob(digest)
+        except (BlobUnknown, NameUnknown):
+            return False
+        return True
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data
