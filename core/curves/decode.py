@@ -35,7 +35,7 @@ def decode(data: bytes, rows: int | None = None) -> tuple[str, Values]:
     """
     footer = read_footer(data)
     _check_declared(footer, rows)
-    data = _without_hint(data, footer.start)
+    data = without_hint(data, footer.start)
     try:
         file = _open(data)
         name, kind = file.schema_arrow.names[0], file.schema_arrow.types[0]
@@ -71,7 +71,7 @@ def decode_values(data: bytes, rows: int | None = None) -> Values:
     return values
 
 
-def _without_hint(data: bytes, footer: int) -> bytes:
+def without_hint(data: bytes, footer: int) -> bytes:
     """The file without the writer's Arrow schema, by which extension types would come into being: its key in the
     footer is renamed in place, so no reader knows it."""
     if data.find(_HINT, footer) < 0:

@@ -132,7 +132,7 @@ def _stored(numbers: npt.NDArray[np.float64], decimals: int | None, form: str) -
 
 def _no_number(mnemonic: str, text: str) -> str:
     if re.fullmatch(r"[+-]?\d+,\d+", text):
-        return f"{mnemonic}: {text!r} has a decimal comma; write a point, or declare DLM COMMA if it parts two values"
+        return f"{mnemonic}: {text!r} has a decimal comma; write a point, or part the values if they are two"
     shown = text if len(text) <= 40 else text[:40] + "…"
     return f"{mnemonic}: {shown!r} is no number, while others of it are; correct it, or write NULL where it is absent"
 

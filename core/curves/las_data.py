@@ -65,8 +65,12 @@ def table_of(text: str, line: int, columns: int, delimiter: str | None, wrapped:
         raise LasRefused("the file is cut off or empty: its data section has no row", line)
     if wrapped:
         _check_wrapped(at, columns)
-    numbers = numbers_of(texts)
-    return Table(columns, texts, numbers, _decimals(texts), _shifted(texts), at[::columns])
+    return table_from(texts, at, columns)
+
+
+def table_from(texts: pa.LargeStringArray, at: npt.NDArray[np.int64], columns: int) -> Table:
+    """A table of values in hand. at: the line of each."""
+    return Table(columns, texts, numbers_of(texts), _decimals(texts), _shifted(texts), at[::columns])
 
 
 def _blocks(text: str, line: int) -> Iterator[tuple[bytes, int]]:
@@ -173,7 +177,7 @@ def _check_wrapped(at: npt.NDArray[np.int64], columns: int) -> None:
 
 def _ragged(found: int, columns: int) -> str:
     hint = "values that run together, or a missing value" if found < columns else "a curve without a definition in ~C"
-    return f"{found} values where ~C defines {columns} (look for {hint})"
+    return f"{found} values where {columns} columns are defined (look for {hint})"
 
 
 def numbers_of(texts: pa.LargeStringArray) -> npt.NDArray[np.float64]:

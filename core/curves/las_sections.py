@@ -55,7 +55,7 @@ class Section:
                 yield number, bare
 
 
-def text_of(content: bytes) -> str:
+def text_of(content: bytes, kind: str = "LAS") -> str:
     """UTF-8, UTF-16 with a byte order mark, Windows-1252 or Latin-1, in that order; lines end with `\\n` alone."""
     for mark, encoding in _BOMS:
         if content.startswith(mark):
@@ -67,7 +67,7 @@ def text_of(content: bytes) -> str:
     else:
         at = content.find(b"\0")
         if 0 <= at < 4096:
-            raise LasRefused("not a LAS file: it holds binary data")
+            raise LasRefused(f"not a {kind} file: it holds binary data")
         if at >= 0:
             raise LasRefused("the file holds zero bytes: it was damaged on its way", content.count(b"\n", 0, at) + 1)
         text = _decoded(content)

@@ -22,10 +22,10 @@ FILES = sorted(path.relative_to(WELLS).as_posix() for path in WELLS.rglob("*.*")
 REFUSED = {  # line and reason
     "lasio/edge/barebones.las": (0, "no ~Version"),
     "lasio/edge/comma_decimal_mark.las": (45, "decimal comma"),
-    "lasio/edge/excess_curves.las": (27, "4 values where ~C defines 6"),
+    "lasio/edge/excess_curves.las": (27, "4 values where 6 columns are defined"),
     "lasio/edge/header_only.las": (0, "no ~A data"),
     "lasio/edge/missing_vers.las": (0, "VERS is missing"),
-    "lasio/edge/null_policy_runon.las": (33, "6 values where ~C defines 7"),
+    "lasio/edge/null_policy_runon.las": (33, "6 values where 7 columns are defined"),
     "wellio/260341080252801.19980915.NN.las": (0, "the ~Curve section defines no curve"),
 }
 READ = {  # curves and rows
