@@ -7,8 +7,7 @@ the transaction.
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from .curves import catalogue, schema
-from .curves.claims import check_claims
+from .curves import catalogue, schema, verify
 from .curves.errors import CurveError
 from .oci import media
 from .oci.digest import Digest
@@ -68,6 +67,7 @@ def _row(manifest: Manifest, content: bytes, home: tuple[str, str, str]) -> dict
     if schema.schema_of(content) != catalogue.KNOWN_SCHEMA:
         return None
     config, claimed = schema.parse_config(content), schema.parse_manifest(manifest.raw, media.CURVE)
-    check_claims(claimed, config)
+    if found := verify.contradictions(claimed, config):
+        raise CurveError(found[0])
     catalogue.check_names(config, home)
     return catalogue.row_of(claimed, config, home)

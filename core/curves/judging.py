@@ -3,7 +3,7 @@
 Every content id is made again from the values, so that what passes here may be named by others instead of sent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -15,12 +15,13 @@ from ..oci.digest import Digest
 from . import schema
 from .content import Samples, index_id
 from .decode import decode_index, decode_values
+from .dtypes import elements_of
 from .errors import CurveError
 from .index_units import scale_of
 from .model import Index, Values, parse_tick
 from .parquet import index_ticks
-from .schema import Config, Descriptor
-from .stats import extremes
+from .schema import Config, Descriptor, Stats
+from .stats import extremes, stats_of
 
 MOST_FINDINGS = 20
 _CLOSE = 1e-6
@@ -32,6 +33,21 @@ class Judged(msgspec.Struct):
 
     findings: list[str]
     verified: list[tuple[str, str]]
+
+
+def check_layers(manifest: bytes, config: bytes, fetch: Callable[[str], bytes]) -> list[str]:
+    """What only the bytes of a version's layers tell, which fetch(digest) gives, checked against their digests.
+
+    manifest and config are those that verify.check_manifest finds nothing wrong with. Not for a server's own process.
+    """
+    layers = schema.parse_manifest(manifest, media.CURVE).layers
+    try:
+        blobs = [manifest, config, *(layer.check(fetch(layer.digest)) for layer in layers)]
+    except CurveError as error:
+        return [str(error)]
+    judged, _ = judge(None, blobs)
+    findings: list[str] = judged["findings"]
+    return findings
 
 
 def judge(_: Any, blobs: list[bytes]) -> tuple[Any, Sequence[bytes]]:
@@ -75,6 +91,10 @@ def _judge_index(config: Config, layers: list[tuple[Descriptor, bytes]], finding
         return
     if content != header.index_id:
         findings.append(f"the index has the content id {content}, the config says {header.index_id}")
+    if header.regular is not None:
+        step = int(parse_tick(header.regular.step, 6 if scale is None else scale))
+        if np.any(np.diff(ticks) != step):
+            findings.append(f"the index does not move by {header.regular.step} everywhere")
     for number, part in enumerate(config.segments):
         ends = (ticks[part.first_row], ticks[part.first_row + part.rows - 1])
         if any(parse_tick(text, scale) != int(tick) for text, tick in zip(part.index, ends, strict=True)):
@@ -100,7 +120,9 @@ def _judge_values(config: Config, layers: list[tuple[Descriptor, bytes]], found:
             found.findings.append(f"value layer {number} has the content id {samples.content_id}, not {claim.content}")
         else:
             found.verified.append((Digest(claim.content).hex, layer.digest))
-            if (samples.nulls, *extremes(samples)) != (claim.nulls, claim.min, claim.max):
+            if nan := samples.nulls - elements_of(values).null_count:
+                found.findings.append(f"value layer {number} has NaN in {nan} places: absent values are null")
+            if samples.nulls != claim.nulls or not _alike(samples, extremes(samples), (claim.min, claim.max)):
                 found.findings.append(f"value layer {number} has other extremes or absences than its segment says")
     if len(parts) == len(layers) and len({part.type for part in parts}) == 1:
         _judge_whole(config, Samples.of(pa.concat_arrays(parts)), found.findings)
@@ -110,12 +132,38 @@ def _judge_whole(config: Config, samples: Samples, findings: list[str]) -> None:
     stats = config.stats
     if samples.content_id != config.values_id:
         findings.append(f"the values have the content id {samples.content_id}, the config says {config.values_id}")
-    if (samples.nulls, *extremes(samples)) != (stats.nulls, stats.min, stats.max):
+    if samples.nulls != stats.nulls or not _alike(samples, extremes(samples), (stats.min, stats.max)):
         findings.append("the statistics have other extremes or absences than the values")
-    elif stats.mean is not None and stats.min is not None and stats.max is not None:
-        mean = float(np.mean(samples.finite, dtype=np.float64))
-        if abs(mean - stats.mean) > _CLOSE * max(abs(stats.min), abs(stats.max)):
-            findings.append(f"the mean of the values is {mean:.9g}, the statistics say {stats.mean:.9g}")
+    else:
+        findings.extend(_other_statistics(samples, stats, stats_of(samples)))
+
+
+def _other_statistics(samples: Samples, said: Stats, true: Stats) -> Iterator[str]:
+    """What the statistics say else, of what they say."""
+    near = _CLOSE * max(abs(true.min or 0), abs(true.max or 0))
+    for name, claimed, value in (("mean", said.mean, true.mean), ("std", said.std, true.std)):
+        if claimed is not None and (value is None or abs(claimed - value) > near):
+            yield f"the {name} of the values is {_figure(value)}, the statistics say {claimed:.9g}"
+    for name in ("p01", "p05", "p50", "p95", "p99"):
+        claimed, value = getattr(said, name), getattr(true, name)
+        if claimed is not None and not _alike(samples, (value,), (claimed,)):
+            yield f"{name} of the values is {_figure(value)}, the statistics say {claimed:.9g}"
+    # a sample at the edge of a bin may fall to either side by how the edge was reckoned
+    strays = sum(abs(one - other) for one, other in zip(said.hist, true.hist, strict=False))
+    if said.hist and (len(said.hist) != len(true.hist) or strays > 2 + sum(true.hist) // 50):
+        yield "the histogram is not that of the values"
+
+
+def _figure(value: float | None) -> str:
+    return "none" if value is None else f"{value:.9g}"
+
+
+def _alike(samples: Samples, true: Sequence[float | None], said: Sequence[float | None]) -> bool:
+    """Equal as values of the curve: a float32 may be written with its own digits or as the float64 it becomes."""
+    if samples.numbers is None or None in said:
+        return list(true) == list(said)
+    kind = samples.numbers.dtype.type if samples.numbers.dtype.kind == "f" else np.float64
+    return list(map(kind, true)) == list(map(kind, said))
 
 
 def _title(layer: Descriptor) -> str:

@@ -4,8 +4,6 @@ Values are held as they will be stored: ascending index, absent samples as nulls
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,12 +11,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from .errors import CurveError
+from .ticks import parse_tick as parse_tick
+from .ticks import tick_text as tick_text
 
 Ticks = npt.NDArray[np.int64]
 Values: TypeAlias = "pa.Array[Any]"
 
 DEFAULT_SCALE = 4
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,31 +62,6 @@ class Index:
         if self.scale is None:
             return pa.timestamp("us", "UTC")
         return pa.decimal128(14 if self.scale <= DEFAULT_SCALE else 15, self.scale)
-
-
-def tick_text(tick: int, scale: int | None) -> str:
-    """One index value as text, shortest exact form with at least one decimal."""
-    if scale is None:
-        stamp = _EPOCH + timedelta(microseconds=tick)
-        return stamp.isoformat().replace("+00:00", "Z")
-    whole, dot, decimals = f"{Decimal(tick).scaleb(-scale):f}".partition(".")
-    return f"{whole}.{decimals.rstrip('0') or '0'}" if dot else f"{whole}.0"
-
-
-def parse_tick(text: str, scale: int | None) -> Decimal:
-    """An index value given as text, in ticks, unrounded (a window bound may fall between two ticks)."""
-    try:
-        if scale is not None:
-            tick = Decimal(text).scaleb(scale)
-            if tick.is_finite():
-                return tick
-            raise CurveError(f"{text!r} is no depth or time of this curve: give a plain number, such as 2000 or 1523.5")
-        stamp = datetime.fromisoformat(text)
-    except (ArithmeticError, ValueError) as error:
-        wanted = "a number, such as 2000 or 1523.5" if scale is not None else "ISO 8601, such as 2020-01-31T12:00:00Z"
-        raise CurveError(f"{text!r} is no depth or time of this curve: give {wanted}") from error
-    stamp = stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)
-    return Decimal((stamp - _EPOCH) // timedelta(microseconds=1))
 
 
 @dataclass(frozen=True)

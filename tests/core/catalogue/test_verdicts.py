@@ -122,8 +122,8 @@ async def test_a_bomb_ends_as_a_bad_version_and_the_next_one_is_judged(shelf: Sh
     bomb = parquet(pa.DictionaryArray.from_arrays(pa.array([0] * 10_000_000, pa.int32()), pa.array(["x" * 1000])))
     assert len(bomb) < 2 << 20
     packed = packed_of(frame_of())
-    header = msgspec.structs.replace(packed.config.segments[0], rows=10_000_000, nulls=0)
-    stats = msgspec.structs.replace(packed.config.stats, count=10_000_000, nulls=0)
+    header = msgspec.structs.replace(packed.config.segments[0], rows=10_000_000, nulls=0, min=None, max=None)
+    stats = schema.Stats(count=10_000_000, nulls=0)
     layer = msgspec.structs.replace(
         packed.manifest.layers[1],
         digest=Digest.of(bomb),
@@ -131,6 +131,7 @@ async def test_a_bomb_ends_as_a_bad_version_and_the_next_one_is_judged(shelf: Sh
         annotations={schema.ROLE: "values", schema.TITLE: "bomb"},
     )
     changes = {"segments": [header], "stats": stats, "dtype": "utf8"}
+    changes["index"] = msgspec.structs.replace(packed.config.index, regular=None)
     packed = altered(packed, changes, layers=[packed.manifest.layers[0], layer])
     await shelf.push(HOME, replace(packed, blobs=packed.blobs | {layer.digest: bomb}), "latest")
     verdict = await judged(shelf, sandbox)
