@@ -1410,7 +1410,7 @@ COMMENT ON FUNCTION manifests_put IS 'Pushes of manifests that share no artifact
 
 CREATE FUNCTION artifact_delete(p_repository bigint, p_digest text, p_undo interval, p_username text, p_address text, p_request text)
 RETURNS void LANGUAGE plpgsql AS $$
-DECLARE a artifact; v_sparse boolean; v_tags text[];
+DECLARE a artifact; v_sparse boolean; v_tags text[]; v_now timestamptz := clock_timestamp();
 BEGIN
   SELECT * INTO a FROM artifact WHERE repository_id = p_repository AND digest = p_digest AND deleted_at IS NULL FOR UPDATE;
   IF NOT FOUND THEN PERFORM refuse('RG404', 'MANIFEST_UNKNOWN'); END IF;
@@ -1424,8 +1424,8 @@ BEGIN
        noted AS (INSERT INTO tag_history (repository_id, name, from_digest, username)
                  SELECT p_repository, name, p_digest, p_username FROM dropped)
   SELECT array_agg(name) INTO v_tags FROM dropped;
-  UPDATE artifact SET deleted_at = clock_timestamp(), keep_until = clock_timestamp() + p_undo WHERE id = a.id;
-  UPDATE curve_version SET deleted_at = clock_timestamp(), changed = clock_timestamp() WHERE id = a.id AND deleted_at IS NULL;
+  UPDATE artifact SET deleted_at = v_now, keep_until = v_now + p_undo WHERE id = a.id;
+  UPDATE curve_version SET deleted_at = v_now, changed = v_now WHERE id = a.id;
   PERFORM curves_refresh(ARRAY[p_repository]);
   INSERT INTO gc_review (kind, target, review_after) VALUES ('artifact', a.id, clock_timestamp() + p_undo);
   INSERT INTO event (kind, project_id, repository_id, artifact_id, username, payload)

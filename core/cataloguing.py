@@ -47,7 +47,7 @@ async def describe(reading: BlobReading, find: Find, repository: str, sparse: bo
     if content is None:
         return None
     try:
-        return _row(manifest, content, home)
+        return row_from(manifest.raw, content, home)
     except (RegistryError, CurveError) as error:
         if not trusted and await find(digest) is None:  # nothing is told of a config that is another's
             return None
@@ -63,10 +63,12 @@ async def _read(reading: BlobReading, found: FoundBlob | None, size: int) -> byt
         return None
 
 
-def _row(manifest: Manifest, content: bytes, home: tuple[str, str, str]) -> dict[str, Any] | None:
+def row_from(raw: bytes, content: bytes, home: tuple[str, str, str]) -> dict[str, Any] | None:
+    """The row of a manifest and its config, None where that follows a schema of another release. CurveError,
+    CurveConflict."""
     if schema.schema_of(content) != catalogue.KNOWN_SCHEMA:
         return None
-    config, claimed = schema.parse_config(content), schema.parse_manifest(manifest.raw, media.CURVE)
+    config, claimed = schema.parse_config(content), schema.parse_manifest(raw, media.CURVE)
     if found := verify.contradictions(claimed, config):
         raise CurveError(found[0])
     catalogue.check_names(config, home)

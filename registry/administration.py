@@ -28,7 +28,7 @@ def administer(settings: Config, work: Callable[[Connection], Awaitable[T]]) -> 
     async def transact(database: Database, _: Config) -> T:
         return await database.run(work)
 
-    return _with_database(settings, transact)
+    return with_database(settings, transact)
 
 
 def rotate_keys(settings: Config) -> None:
@@ -40,7 +40,7 @@ def rotate_keys(settings: Config) -> None:
         await keys.start()
         await keys.rotate()
 
-    _with_database(settings, rotate)
+    with_database(settings, rotate)
 
 
 def hashed(password: str) -> str:
@@ -56,7 +56,9 @@ def hashed(password: str) -> str:
         passwords.close()
 
 
-def _with_database(settings: Config, work: Callable[[Database, Config], Awaitable[T]]) -> T:
+def with_database(settings: Config, work: Callable[[Database, Config], Awaitable[T]]) -> T:
+    """`work` over the configured database and the completed configuration, or CommandError."""
+
     async def connected(complete: Config) -> T:
         database = await open_database(complete, size=1)
         try:

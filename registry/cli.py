@@ -7,7 +7,7 @@ import typer
 
 from .failures import one_line
 
-COMMANDS = ("serve", "worker", "config", "health", "accounts", "import_", "ls", "read", "export")
+COMMANDS = ("serve", "worker", "config", "health", "accounts", "import_", "ls", "read", "export", "reindex")
 
 
 def build() -> typer.Typer:

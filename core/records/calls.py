@@ -30,6 +30,8 @@ _FOREIGN_KEYS = {
     "upload_repository_id_fkey": "NAME_UNKNOWN",
     "artifact_repository_id_fkey": "NAME_UNKNOWN",
 }
+_FLEETING = ("curve_well_id_fkey", "well_slug_well_id_fkey", "well_alias_well_id_fkey")
+"""A reindex removed the well just now: the next try makes it again."""
 
 
 async def fetchrows(database: Database, statement: str, *args: Any) -> list[asyncpg.Record]:
@@ -41,7 +43,8 @@ async def fetchrows(database: Database, statement: str, *args: Any) -> list[asyn
         except AGAIN:
             await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
         except asyncpg.PostgresError as error:
-            raise refusal(error) from error
+            if not isinstance(error, asyncpg.ForeignKeyViolationError) or error.constraint_name not in _FLEETING:
+                raise refusal(error) from error
     raise errors.Unavailable("the database is too busy; try again in a few seconds", headers=RETRY_AFTER)
 
 
