@@ -93,7 +93,7 @@ def _ingest(config: Config, database: Database, driver: Driver) -> ingest.Ingest
     """Over a store of its own, which keeps little in memory and counts no pull of what it reads."""
     own = replace(limits(config), cache_manifests=1 << 20, cache_blobs=1 << 20, autocreate=False)
     settings = config.ingest
-    sandbox = SandboxLimits(settings.memory, int(settings.cpu), settings.timeout)
+    sandbox = SandboxLimits(settings.memory, int(settings.cpu), settings.timeout, answer=settings.memory)
     store = Store(database, driver, own, PullLog(database, bound=0))
     allowed = ingest.IngestLimits(settings.size, sandbox, settings.at_once, open=config.auth.mode == "none")
     return ingest.Ingest(store, allowed)

@@ -97,6 +97,9 @@ class Importer:
             for curve, one in zip(again, packed, strict=True):
                 curve.packed = one
         lines = await asyncio.gather(*(curve.push() for curve in curves_))
+        home.know(lines)
+        if kept:
+            home.promise(kept.digest)
         pushed.rest.append((home, lines, kept))
 
     async def _keep(self, home: Home, file: ReadFile, frame: FrameParcel, report: FileReport) -> Kept | None:

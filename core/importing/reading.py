@@ -50,7 +50,7 @@ def pack_again(argument: Any, blobs: list[bytes]) -> tuple[Any, Sequence[bytes]]
     digests: list[list[str]] = []
     found: list[bytes] = []
     for packed in repacked(_frames(again.reading), wanted, again.reading.source):
-        digests.append(list(packed.blobs))
+        digests.append([str(digest) for digest in packed.blobs])  # msgspec knows no subclass of str
         found += [packed.raw, *packed.blobs.values()]
     return digests, found
 

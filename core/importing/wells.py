@@ -43,7 +43,7 @@ class Home:
         self._closing = closing
         self._paths: set[str] = set()
         self._names: set[tuple[str, str]] = set()
-        self._know(current.manifests if current else ())
+        self.know(current.manifests if current else ())
         self._waiting: dict[str, Descriptor] = {}
         self._kept: dict[str, bool] = {}
         self._writing: asyncio.Task[int] | None = None
@@ -62,10 +62,15 @@ class Home:
         """Whether there may be a curve at `frame/curve`: only in a well that this import made is that known."""
         return not self.fresh or path in self._paths
 
-    def _know(self, lines: Iterable[Descriptor]) -> None:
+    def know(self, lines: Iterable[Descriptor]) -> None:
+        """These curves are in the well."""
         for line in lines:
             self._paths.add(_path(line))
             self._names.add((normal(line.annotations.get(schema.FRAME, "")), line.annotations.get(schema.MNEMONIC, "")))
+
+    def promise(self, digest: str) -> None:
+        """The curves of a file are here; the rest of it follows before this import ends."""
+        self._kept[digest] = True
 
     async def keeps(self, digest: str) -> bool:
         """Whether all of a file is here: the file itself is pushed last."""
@@ -81,15 +86,13 @@ class Home:
         """Curves into the index, with those of other files that come meanwhile; then the file as received."""
         lines = list(lines)
         self._waiting |= {_path(line): line for line in lines}
-        self._know(lines)
         first = self._writing is None
         self._writing = self._writing or asyncio.ensure_future(self._write())
         sent = await asyncio.shield(self._writing)
         counts.sent += sent if first else 0
-        if kept and not await self.keeps(kept.digest):
+        if kept:
             await self.repository.push_manifest(kept.manifest, media.OCI_MANIFEST, [original_tag(kept.digest)])
             counts.sent += len(kept.manifest)
-            self._kept[kept.digest] = True
 
     async def _write(self) -> int:
         """The index with all that waits; the bytes that were sent."""

@@ -108,7 +108,8 @@ class _Work:
         from ..client.remote import RemoteRegistry
         from .import_progress import ImportProgress
 
-        limits = SandboxLimits(memory=_memory(), seconds=int(self._timeout) + 1, wall=self._timeout)
+        memory, seconds = _memory(), int(self._timeout) + 1
+        limits = SandboxLimits(memory=memory, seconds=seconds, wall=self._timeout, answer=memory)
         sizes = await asyncio.to_thread(lambda: [size_of(path) for path in found.files])
         with ImportProgress(len(sizes), sum(sizes)) as progress:
             async with RemoteRegistry(self._outcome.registry) as registry, Sandbox(self._jobs, limits) as sandbox:
