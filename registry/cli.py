@@ -7,7 +7,7 @@ import typer
 
 from .failures import one_line
 
-COMMANDS = ("serve", "worker", "config", "health", "accounts", "import_", "ls", "read", "export", "reindex")
+COMMANDS = ("serve", "worker", "config", "health", "accounts", "import_", "ls", "read", "export", "reindex", "pull")
 
 
 def build() -> typer.Typer:

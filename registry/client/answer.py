@@ -11,6 +11,8 @@ _CODES: dict[str, type[RegistryError]] = {
     "NAME_UNKNOWN": errors.NameUnknown,
     "NAME_INVALID": errors.NameInvalid,
     "BLOB_UNKNOWN": errors.BlobUnknown,
+    "BLOB_UPLOAD_UNKNOWN": errors.UploadUnknown,
+    "BLOB_UPLOAD_INVALID": errors.UploadInvalid,
     "MANIFEST_UNKNOWN": errors.ManifestUnknown,
     "MANIFEST_BLOB_UNKNOWN": errors.BlobUnknown,
     "DIGEST_INVALID": errors.DigestInvalid,
@@ -26,6 +28,7 @@ _STATUSES: dict[int, type[RegistryError]] = {
     409: errors.CurveConflict,
     412: errors.PreconditionFailed,
     413: errors.SizeInvalid,
+    416: errors.RangeNotSatisfiable,
     429: errors.TooManyRequests,
     502: errors.Unavailable,
     503: errors.Unavailable,
@@ -65,6 +68,8 @@ class Answer:
         code, message = str(first.get("code", "")), " ".join(str(first.get("message", "")).split())
         if self.status == 404 and not code:
             kind: type[RegistryError] = errors.BlobUnknown if "/blobs/" in path else errors.ManifestUnknown
+        elif self.status == 416 and code == "BLOB_UPLOAD_INVALID":
+            kind = errors.UploadRangeInvalid
         else:
             kind = _STATUSES.get(self.status) or _CODES.get(code, RegistryError)
         message = message or f"{method} {path} was answered with {self.status}"

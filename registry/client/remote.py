@@ -17,6 +17,7 @@ from .answer import Answer
 from .body import Body, FileBody
 from .cache import Cache
 from .credentials import Credentials
+from .transfers import CHUNK, upload
 from .transport import Transport
 
 _ACCEPT = ", ".join(sorted(media.MANIFESTS))
@@ -116,6 +117,9 @@ class RemoteRepository:
                 return False
             except (BlobUnknown, NameUnknown):
                 pass
+        if isinstance(data, FileBody) and data.size > CHUNK:
+            await upload(self.transport, self.name, data.path, digest, data.size)
+            return True
         answer = await self._request("POST", "blobs/uploads/", query=[("digest", digest)], data=data, expect=(201, 202))
         if answer.status == 202:  # a registry without single-POST uploads opened a session instead
             await self._close_upload(answer, digest, data)

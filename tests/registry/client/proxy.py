@@ -1,5 +1,6 @@
 """A proxy before a registry that counts what goes through it, and cuts connections when a test wants it."""
 
+import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,8 +15,8 @@ _HOP = {"connection", "transfer-encoding", "keep-alive", "host"}
 class Proxy:
     """url: of the proxy. requests: (method, path) of each; sent, received: bytes of bodies as the client sees them.
 
-    cut_after: bytes of a GET's body after which the connection is cut, once for each entry; drop_puts: how many
-    answers of PUTs are thrown away, though the registry did what was asked.
+    cut_after: bytes of a GET's body after which the connection is cut, once for each entry; drop_puts,
+    drop_patches: how many of their answers are thrown away, though the registry did what was asked.
     """
 
     url: str = ""
@@ -24,6 +25,7 @@ class Proxy:
     received: int = 0
     cut_after: list[int] = field(default_factory=list)
     drop_puts: int = 0
+    drop_patches: int = 0
 
     def reset(self) -> None:
         """Count from now."""
@@ -41,13 +43,18 @@ async def proxied(target: str) -> AsyncIterator[Proxy]:
         proxy.sent += len(body)
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP}
         async with session.request(
-            request.method, target + request.raw_path, headers=headers, data=body or None, allow_redirects=False
+            request.method,
+            target + request.raw_path,
+            headers=headers,
+            data=io.BytesIO(body) if body else None,
+            allow_redirects=False,
         ) as answer:
             content = await answer.read()
             kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP}
         cut = request.method == "GET" and proxy.cut_after and len(content) > proxy.cut_after[0]
-        if request.method == "PUT" and proxy.drop_puts:
-            proxy.drop_puts -= 1
+        if (request.method == "PUT" and proxy.drop_puts) or (request.method == "PATCH" and proxy.drop_patches):
+            proxy.drop_puts -= request.method == "PUT"
+            proxy.drop_patches -= request.method == "PATCH"
             assert request.transport is not None
             request.transport.abort()
         response = web.StreamResponse(status=answer.status, headers=kept)
