@@ -7,7 +7,10 @@ import typer
 
 from .failures import one_line
 
-COMMANDS = ("serve", "worker", "config", "health", "accounts", "import_", "ls", "read", "export", "reindex", "pull")
+COMMANDS = (
+    *("serve", "worker", "config", "health", "accounts", "reindex"),
+    *("import_", "ls", "read", "export", "pull", "diff", "log", "show", "plot"),
+)
 
 
 def build() -> typer.Typer:

@@ -54,17 +54,22 @@ def _no_curve(reference: Reference) -> ManifestUnknown:
     return ManifestUnknown(f"there is no curve {reference}; dfr ls {reference.well} lists them")
 
 
-async def list_curves(registry: RemoteRegistry, reference: Reference) -> list[Descriptor]:
-    """The curves of a well, or of one of its frames, as its index lists them; annotations say what each is.
-
-    ManifestUnknown where there is no such well, NameUnknown where it has no such frame.
-    """
+async def open_well(registry: RemoteRegistry, reference: Reference) -> Manifest:
+    """The index of a well, as a tag or digest names it (`latest` for a frame or curve of it); or ManifestUnknown."""
     target, named = (reference.target, reference) if len(reference.segments) == 2 else (LATEST, reference.well)
     try:
         _, raw = await registry.repository(reference.well).get_manifest(target)
     except (ManifestUnknown, NameUnknown) as error:
         raise ManifestUnknown(f"there is no well {named}; dfr ls lists them") from error
-    index = parse_manifest(raw, media.WELL)
+    return parse_manifest(raw, media.WELL)
+
+
+async def list_curves(registry: RemoteRegistry, reference: Reference) -> list[Descriptor]:
+    """The curves of a well, or of one of its frames, as its index lists them; annotations say what each is.
+
+    ManifestUnknown where there is no such well, NameUnknown where it has no such frame.
+    """
+    index = await open_well(registry, reference)
     if len(reference.segments) == 2:
         return index.manifests
     frame = f"{reference.segments[2]}/"

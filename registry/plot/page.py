@@ -1,5 +1,6 @@
 """A page: title block, headings, depth track and tracks on one figure, at a print scale or as high as a sheet."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,11 +18,12 @@ from .track import Painter
 
 MAX_PIXELS = 65_000
 _SHEET = 10.5  # inches of a log that is not drawn to scale
-_MARGIN, _TITLE, _FOOT = 0.3, 0.95, 0.25
-_TRACK, _DEPTH, _GAP = 2.15, 0.62, 0.0
+_MARGIN, _FOOT = 0.3, 0.1
+_TRACK, _DEPTH, _NARROWEST = 2.15, 0.62, 5.2
 _INCHES = {"m": 39.3700787, "ft": 12.0, "in": 1.0, "cm": 0.393700787, "mm": 0.0393700787, "0.1 in": 0.1}
 _HEAVY, _LIGHT, _FRAME = "#8c8c8c", "#d9d9d9", "#333333"
-_FACT_COLUMNS = 3
+_FACT_INCHES, _FACT_ROW, _FACT_NAME = 2.6, 0.16, 0.62
+_BOLD, _PLAIN, _SMALL = 0.135, 0.075, 0.066  # inches of a character
 
 
 def draw(page: Page, logs: Sequence[Log]) -> Figure:
@@ -31,9 +33,9 @@ def draw(page: Page, logs: Sequence[Log]) -> Figure:
     painter = Painter(page, logs, inches)
     rows = max(painter.heading_rows(track) for track in tracks)
     strip = rows * ROW_INCHES + 0.08
-    width = 2 * _MARGIN + _DEPTH + len(tracks) * _TRACK
-    width = max(width, 5.2)
-    height = 2 * _MARGIN + _TITLE + strip + inches + _FOOT
+    width = max(2 * _MARGIN + _DEPTH + len(tracks) * _TRACK, _NARROWEST)
+    title = _title_inches(page, width - 2 * _MARGIN)
+    height = 2 * _MARGIN + title + 0.1 + strip + inches + _FOOT
     if height * page.dpi > MAX_PIXELS:
         raise CurveError(
             f"at 1:{page.ratio} the log is {height:.0f} inches high: draw less of it (--from, --to) or a smaller scale"
@@ -41,10 +43,11 @@ def draw(page: Page, logs: Sequence[Log]) -> Figure:
     figure = Figure(figsize=(width, height), dpi=page.dpi)
     FigureCanvasAgg(figure)
     place = _Placer(figure, width, height)
-    _title(page, place.axes(_MARGIN, _MARGIN, width - 2 * _MARGIN, _TITLE - 0.1))
-    top = _MARGIN + _TITLE
+    _title(page, place.axes(_MARGIN, _MARGIN, width - 2 * _MARGIN, title), width - 2 * _MARGIN)
+    top = _MARGIN + title + 0.1
     left = (width - _DEPTH - len(tracks) * _TRACK) / 2
-    for position, track in enumerate([*tracks[: depth_position(tracks)], None, *tracks[depth_position(tracks) :]]):
+    behind = depth_position(tracks)
+    for track in (*tracks[:behind], None, *tracks[behind:]):
         across = _TRACK if track else _DEPTH
         heading = Heading(place.axes(left, top, across, strip), rows)
         axes = place.axes(left, top + strip, across, inches)
@@ -58,7 +61,6 @@ def draw(page: Page, logs: Sequence[Log]) -> Figure:
             painter.draw(track, axes, heading)
             axes.set(xlim=(0, 1), ylim=(page.bottom, page.top))
         left += across
-        del position
     return figure
 
 
@@ -95,16 +97,32 @@ class _Placer:
         return made
 
 
-def _title(page: Page, axes: Axes) -> None:
-    axes.set(xlim=(0, 1), ylim=(0, 1))
-    axes.text(0.012, 0.78, page.title, fontsize=13, fontweight="bold", va="center", color="#111111")
-    axes.text(0.988, 0.78, page.subtitle, fontsize=8, va="center", ha="right", color="#444444")
-    axes.plot([0, 1], [0.58, 0.58], color=_FRAME, linewidth=0.6)
-    for number, (name, value) in enumerate(page.facts[: 3 * _FACT_COLUMNS]):
-        column, row = number % _FACT_COLUMNS, number // _FACT_COLUMNS
-        left, at = 0.012 + column / _FACT_COLUMNS, 0.46 - row * 0.175
+def _title(page: Page, axes: Axes, inches: float) -> None:
+    """The well's name, and facts in as many columns as stand beside one another; what is too long is cut."""
+    axes.set(xlim=(0, inches), ylim=(_title_inches(page, inches), 0))
+    room = int((inches - 0.2) / _BOLD)
+    axes.text(0.1, 0.22, _cut(page.title, room), fontsize=13, fontweight="bold", va="center", color="#111111")
+    if len(page.title) * _BOLD + len(page.subtitle) * _PLAIN + 0.4 < inches:
+        axes.text(inches - 0.1, 0.22, page.subtitle, fontsize=8, va="center", ha="right", color="#444444")
+    axes.plot([0, inches], [0.42, 0.42], color=_FRAME, linewidth=0.6)
+    columns = _columns(inches)
+    for number, (name, value) in enumerate(page.facts):
+        left, at = 0.1 + number % columns * inches / columns, 0.55 + number // columns * _FACT_ROW
         axes.text(left, at, name, fontsize=6, va="center", color="#777777")
-        axes.text(left + 0.075, at, value, fontsize=7, va="center", color="#111111")
+        room = int((inches / columns - _FACT_NAME - 0.15) / _SMALL)
+        axes.text(left + _FACT_NAME, at, _cut(value, room), fontsize=7, va="center", color="#111111")
+
+
+def _title_inches(page: Page, inches: float) -> float:
+    return 0.48 + math.ceil(len(page.facts) / _columns(inches)) * _FACT_ROW
+
+
+def _columns(inches: float) -> int:
+    return max(int(inches / _FACT_INCHES), 1)
+
+
+def _cut(text: str, characters: int) -> str:
+    return text if len(text) <= characters else text[: max(characters - 1, 1)] + "…"
 
 
 def _depths(page: Page, axes: Axes, heading: Heading, inches: float) -> None:

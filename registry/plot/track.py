@@ -35,11 +35,14 @@ class Painter:
     def heading_rows(self, track: Track) -> int:
         """How many lines the heading of a track needs."""
         extra = sum(self._logs[lane.position].before is not None for lane in track.lanes)
-        return len(track.lanes) + extra + len(self._wrapping(track)) + (self._gas(track) is not None)
+        filled = len(self._wrapping(track)) + (self._gas(track) is not None) + self._has_changed(track)
+        return len(track.lanes) + extra + filled
 
     def draw(self, track: Track, axes: Axes, heading: Heading) -> None:
         """A whole track and its heading."""
         self.shade(axes, track)
+        if self._has_changed(track):
+            heading.filled("changed", CHANGED)
         if track.how == IMAGE:
             self._image(track.lanes[0], axes, heading)
         elif track.how == BLOCKS:
@@ -52,6 +55,9 @@ class Painter:
         spans = [span for lane in track.lanes for span in self._logs[lane.position].changed]
         for start, stop in merged(spans, 2 * (self._page.bottom - self._page.top) / self._rows):
             axes.axhspan(start, stop, color=CHANGED, linewidth=0, zorder=0.5)
+
+    def _has_changed(self, track: Track) -> bool:
+        return any(self._logs[lane.position].changed for lane in track.lanes)
 
     def _lines(self, track: Track, axes: Axes, heading: Heading) -> None:
         gas = self._gas(track)
