@@ -110,9 +110,12 @@ def _place(value: float, config: "Config") -> str:
 
 def _blocks(table: Any, width: int) -> list[str]:
     """Runs of equal texts, from where to where."""
-    from ..client.formats import index_texts
+    from ...core.curves.model import tick_text
+    from ...core.curves.parquet import index_ticks
 
-    depths, words = index_texts(table), table.column(1).to_pylist()
+    index = table.column(0).combine_chunks()
+    scale = getattr(index.type, "scale", None)
+    depths, words = [tick_text(tick, scale) for tick in index_ticks(index).tolist()], table.column(1).to_pylist()
     starts = [0, *(at for at in range(1, len(words)) if words[at] != words[at - 1])]
     ends = [*starts[1:], len(words)]
     lines = [
