@@ -15,10 +15,10 @@ from ...core.curves.names import Reference
 from ...core.curves.read import WHOLE, Window
 from ...core.curves.read import assemble as assemble_window
 from ...core.curves.read import plan as plan_window
+from ...core.importing.versions import number_of
 from ...core.oci.errors import ManifestUnknown, NameUnknown
 from .curves import list_curves, open_curve
 from .remote import RemoteRegistry, RemoteRepository
-from .versions import number_of
 
 T = TypeVar("T")
 
