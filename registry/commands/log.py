@@ -66,7 +66,7 @@ def _print(steps: "list[Step]") -> None:
             escape(lineage.operation if lineage else "import" if config.original else ""),
             _changed(step),
             f"{step.new_bytes:,}",
-            escape(lineage.message if lineage else config.original.file if config.original else ""),
+            escape((lineage.message if lineage else "") or (config.original.file if config.original else "")),
         )
     screen.console().print(table)
 
