@@ -6,7 +6,7 @@ where all curves were recorded upward, descending; NULL is what the curves had, 
 
 What LAS 2.0 cannot say: array curves stand as NAME[0], NAME[1] ... ; dates and times as ISO 8601 texts, without spaces;
 texts with spaces or quotes in quotes, as LAS 3.0 has them; line breaks and runs of white space in a text as one space;
-`:`, `{` and `|` in descriptions, `.` and `:` in mnemonics as other characters. Refused: no row at all.
+infinities as NULL; `:`, `{` and `|` in descriptions, `.` and `:` in mnemonics as other characters. Refused: no row.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,7 +19,7 @@ import pyarrow as pa
 from ..aligned import Aligned
 from ..errors import CurveError
 from ..model import Values
-from .extent import Extent, direction_of
+from .extent import Extent, direction_of, finite
 from .las_clean import clean
 from .las_kept import kept
 from .las_layout import Layout, separators
@@ -60,7 +60,7 @@ def _lines(text: str, newline: str) -> bytes:
 
 
 def _rows(chunk: Aligned, layout: Layout, up: bool) -> bytes:
-    columns = printed(chunk)
+    columns = printed(finite(chunk))
     cells = [_cells(column, layout) for column in columns]
     cells.append(index_texts(chunk, layout.decimals))
     if layout.delimiter is None:

@@ -1,5 +1,6 @@
 """Header lines of a LAS file, `MNEM.UNIT VALUE : DESCRIPTION`, and the NULL that no value is (LAS 2.0 section 5)."""
 
+import math
 import re
 
 import numpy as np
@@ -11,7 +12,7 @@ from ..las_header import Item
 from ..units import convert
 from .texts import Printed
 
-_NULLS = ("-999.25", "-9999", "-99999", "-999999.25", "-1.0E+30", "-1.0E+300")
+_NULLS = ("-999.25", "-9999", "-99999", "-999999.25", "-1.0E+30")
 
 
 class Labels:
@@ -81,7 +82,9 @@ def null_of(first: Aligned, printed: str | None) -> str:
             continue
         if not any(low <= number <= high and number_of(null or "") != number for low, high, null in ranges):
             return text
-    return _NULLS[-1]
+    lowest, highest = min(low for low, _, _ in ranges), max(high for _, high, _ in ranges)
+    below = math.nextafter(lowest, -math.inf)
+    return repr(below if math.isfinite(below) else math.nextafter(highest, math.inf))
 
 
 def _plain(text: str) -> str:
