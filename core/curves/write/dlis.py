@@ -1,9 +1,11 @@
 """DLIS (API RP66 v1) through dliswriter, the extra `[dlis]`: one logical file, one frame, array curves as arrays.
 
 What it cannot hold is refused: texts and dates. Absent values are written as -999.25, the convention of DLIS files,
-in channels of floats: integers with absent values become floats. An index leaves as the nearest float64.
+in channels of floats: integers with absent values become floats. An index leaves as the nearest float64. Units leave in
+their canonical spelling, which is RP66's where it has one. The library takes a moment for every row.
 """
 
+import logging
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -17,6 +19,7 @@ import pyarrow as pa
 from ..aligned import Aligned, Column
 from ..dtypes import elements_of
 from ..errors import CurveError
+from ..families import canonical_unit
 from ..model import Values
 from .extent import Extent, direction_of
 
@@ -29,9 +32,14 @@ _INDEX_TYPES = {"MD": "BOREHOLE-DEPTH", "TVD": "VERTICAL-DEPTH", "TIME": "NON-ST
 def write_dlis(chunks: Sequence[Aligned]) -> Iterator[bytes]:
     """The whole file, made in a temporary one; CurveError names a curve that DLIS cannot hold, or the missing extra."""
     try:
+        from dliswriter.file import writer
         from dliswriter.file.file import DLISFile
     except ImportError as error:
         raise CurveError("DLIS is written by dliswriter: pip install 'dataforge-registry[dlis]'") from error
+    # It draws a bar on standard error and warns of each unit that RP66 does not list.
+    quiet: Any = writer
+    quiet.progressbar = lambda records, **_: records
+    logging.getLogger("dliswriter").setLevel(logging.ERROR)
     first, extent = chunks[0], Extent.of(chunks)
     if extent is None:
         raise CurveError("DLIS holds no frame without a row: give a window with samples in it")
@@ -60,7 +68,7 @@ def write_dlis(chunks: Sequence[Aligned]) -> Iterator[bytes]:
         logical.add_channel(
             name,
             data=np.ascontiguousarray(array[::-1] if up else array),
-            units=_ascii(unit) or None,
+            units=_ascii(canonical_unit(unit)) or None,
             long_name=_ascii(words) or None,
         )
         for name, unit, words, array in zip(names, units, described, data, strict=True)

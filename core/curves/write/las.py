@@ -86,7 +86,10 @@ def _cells(column: Printed, layout: Layout) -> Values:
 
 def _holds(column: Printed, null: str) -> bool:
     """Whether a value that is there would be read as absent."""
-    numbers = column.texts.cast(pa.float64())
+    ends = compute.min_max(column.values).as_py()
+    if ends["min"] is None or not ends["min"] - 1 <= float(null) <= ends["max"] + 1:
+        return False
+    numbers = column.texts.cast(pa.float64())  # as they are printed, which may round to it
     return bool(compute.any(compute.equal(numbers, float(null)), min_count=0).as_py())
 
 

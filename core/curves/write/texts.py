@@ -24,11 +24,12 @@ _EXACT = 2.0**50  # whole numbers up to here come out of a float's multiplicatio
 
 @dataclass(frozen=True, eq=False)
 class Printed:
-    """A column of texts of shape (rows,), null where a value is absent. word: these are texts, not numbers."""
+    """Values and their texts, both of shape (rows,), null where absent. word: the values are texts, not numbers."""
 
     name: str
     unit: str
     column: Column
+    values: Values
     texts: Values
     word: bool
 
@@ -40,7 +41,9 @@ def printed(aligned: Aligned) -> list[Printed]:
         parts = scalars(column)
         for at, values in enumerate(parts):
             name = column.name if not isinstance(column.values.type, pa.FixedSizeListType) else f"{column.name}[{at}]"
-            found.append(Printed(name, column.unit, column, value_texts(values, column.decimals), _is_text(values)))
+            found.append(
+                Printed(name, column.unit, column, values, value_texts(values, column.decimals), _is_text(values))
+            )
     return found
 
 

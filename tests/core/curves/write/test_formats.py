@@ -198,7 +198,7 @@ def test_las_is_read_by_lasio(tables: Any) -> None:
         assert np.array_equal(las["GR"], wanted, equal_nan=True)
 
 
-def test_dlis_is_read_by_dlisio(tables: Any, tmp_path: Path) -> None:
+def test_dlis_is_read_by_dlisio(tables: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("dliswriter")
     dlis = pytest.importorskip("dlisio").dlis
     curves = [
@@ -217,7 +217,7 @@ def test_dlis_is_read_by_dlisio(tables: Any, tmp_path: Path) -> None:
         assert file.origins[0].well_name == "Hole 1"
         assert (frame.direction, frame.index_type, frame.spacing) == ("DECREASING", "BOREHOLE-DEPTH", -0.1524)
         assert [(channel.name, channel.units) for channel in frame.channels] == [
-            ("DEPT", "m"), ("GR", "GAPI"), ("IMG", "dB"), ("N", None), ("R?HRE", "us"), ("I", None),
+            ("DEPT", "m"), ("GR", "gAPI"), ("IMG", "dB"), ("N", None), ("R?HRE", "us"), ("I", None),
         ]  # fmt: skip
         found = frame.curves()
         assert found["DEPT"].tolist() == [1000.4572, 1000.3048, 1000.1524, 1000.0]
@@ -226,6 +226,7 @@ def test_dlis_is_read_by_dlisio(tables: Any, tmp_path: Path) -> None:
         assert found["N"].tolist() == [200, -999.25, 2, 1]
         assert found["I"].dtype == np.int16
     assert made(Format.dlis, aligned) == path.read_bytes()
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(
