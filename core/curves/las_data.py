@@ -22,8 +22,8 @@ DELIMITERS = {"SPACE": None, "": None, "TAB": "\t", "COMMA": ","}
 NUMBER = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
 _BLOCK = 4 << 20
 _COMMENT = re.compile(rb"^[ \t]*#[^\n]*", re.MULTILINE)
-_BLANK = np.zeros(256, dtype=bool)
-_BLANK[[9, 10, 11, 12, 13, 26, 32]] = True  # 26: Ctrl-Z, the end of a file under DOS
+_SOLID = np.ones(256, dtype=bool)
+_SOLID[[9, 10, 11, 12, 13, 26, 32]] = False  # 26: Ctrl-Z, the end of a file under DOS
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,20 +93,30 @@ def _cut(block: bytes, delimiter: str | None) -> tuple[pa.LargeStringArray, npt.
     data = np.frombuffer(block, np.uint8)
     breaks = np.flatnonzero(data == 10)
     if delimiter is None:
-        solid = ~_BLANK[data]
-        edges = np.diff(solid.view(np.int8), prepend=0, append=0)
-        starts, stops = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-        return _strings(data[solid], stops - starts), np.searchsorted(breaks, starts)
+        solid = _SOLID[data]
+        turns = np.flatnonzero(solid[1:] != solid[:-1]) + 1
+        if len(solid) and solid[0]:
+            turns = np.concatenate(([0], turns))
+        if len(turns) % 2:
+            turns = np.append(turns, len(solid))
+        starts, stops = turns[::2], turns[1::2]
+        return _strings(data[solid], stops - starts), _lines(starts, breaks)
     parts = (data == ord(delimiter)) | (data == 10)
     stops = np.flatnonzero(parts)
     if len(data) and data[-1] != 10:
         stops = np.append(stops, len(data))
     starts = np.concatenate(([0], stops[:-1] + 1)) if len(stops) else stops
     texts = pc.ascii_trim(_strings(data[~parts], stops - starts), " \t\r\v\f\x1a")
-    at = np.searchsorted(breaks, starts)
+    at = _lines(starts, breaks)
     filled = pc.binary_length(texts).to_numpy(zero_copy_only=False) > 0
     blank = (np.bincount(at)[at] == 1) & ~filled if len(at) else filled
     return (texts.filter(pa.array(~blank)), at[~blank]) if blank.any() else (texts, at)
+
+
+def _lines(starts: npt.NDArray[np.int64], breaks: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Of each start the number of line breaks before it: counted line by line, since lines are fewer than values."""
+    ends = np.append(np.searchsorted(starts, breaks, side="right"), len(starts))
+    return np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
 
 
 def _strings(data: npt.NDArray[np.uint8], lengths: npt.NDArray[np.int64]) -> pa.LargeStringArray:
