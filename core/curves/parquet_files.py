@@ -38,9 +38,13 @@ def read_parquet(
     frame: str | None = None,
     index: str | None = None,
     well: str | None = None,
+    first_is_index: bool = False,
     limits: Limits = LIMITS,
 ) -> list[Frame]:
-    """The one frame of a Parquet file. index: its index column's name. CurveError in one line."""
+    """The one frame of a Parquet file. index: its index column's name; first_is_index: where no name tells.
+
+    CurveError in one line.
+    """
     try:
         footer = read_footer(content)
     except ContentMismatch as error:
@@ -58,7 +62,7 @@ def read_parquet(
     findings: list[str] = []
     named = [named_unit(name) for name in schema.names]
     names = distinct([name or f"column {place}" for place, (name, _) in enumerate(named, 1)], findings)
-    place = index_column(names, index, path.name)
+    place = index_column(names, index, path.name, 0 if first_is_index else None)
     columns = [column.combine_chunks() for column in table.columns]
     ticks, scale = _ticks(columns[place], names[place], findings)
     direction, order = order_of(ticks)

@@ -22,8 +22,8 @@ def named_unit(header: str) -> tuple[str, str]:
     return bare, ""
 
 
-def index_column(names: Sequence[str], wanted: str | None, file: str) -> int:
-    """The place of the index column: the one asked for, else the one that is named as only an index is.
+def index_column(names: Sequence[str], wanted: str | None, file: str, default: int | None = None) -> int:
+    """The place of the index column: the one asked for, else the one that is named as only an index is, else default.
 
     CurveError that lists the columns where there is no such column, or more than one.
     """
@@ -41,6 +41,8 @@ def index_column(names: Sequence[str], wanted: str | None, file: str) -> int:
     known = [at for at, name in enumerate(names) if name.upper() in _INDEX_NAMES]
     if known and (known[0] == 0 or len(known) == 1):
         return known[0]
+    if default is not None:
+        return default
     doubt = "several columns could be the index" if known else "no column is named as an index is"
     raise CurveError(f"{file}: {doubt} ({', '.join(_INDEX_NAMES)}); give --index COLUMN, one of {listed}")
 
