@@ -91,7 +91,7 @@ class Sandbox:
             except TimeoutError:
                 raise SandboxRefused(f"it takes more than {self.limits.wall:g} s to read this") from None
             except (EOFError, ConnectionError, msgspec.DecodeError):
-                raise SandboxRefused(_ended(await _end(child), self.limits)) from None
+                raise SandboxRefused(_ended(await _end(child, 5.0), self.limits)) from None
             finally:
                 if whole:
                     self._idle.append(child)
@@ -116,7 +116,8 @@ class Sandbox:
     ) -> tuple[Reply, list[bytes]]:
         assert child.stdin and child.stdout
         name = f"{work.__module__}:{work.__qualname__}"
-        head = msgspec.msgpack.encode(Request(name, argument, self.limits.seconds, [len(blob) for blob in blobs]))
+        request = Request(name, argument, self.limits.seconds, [len(blob) for blob in blobs])
+        head = msgspec.msgpack.encode(request, enc_hook=str)  # a Digest is a str of its own class
         sending = asyncio.ensure_future(_send(child.stdin, [len(head).to_bytes(LENGTH, "little"), head, *blobs]))
         try:
             length = int.from_bytes(await child.stdout.readexactly(LENGTH), "little")
@@ -139,13 +140,14 @@ async def _send(pipe: asyncio.StreamWriter, parts: Sequence[bytes]) -> None:
         await pipe.drain()
 
 
-async def _end(child: Process) -> int:
-    """Its exit code, after an end that it may not refuse."""
+async def _end(child: Process, patience: float = 0.2) -> int:
+    """Its exit code, after an end that it may not refuse. patience: seconds for one that rests, or is about to end, to
+    see the end of its input."""
     if child.stdin:
         child.stdin.close()
     if child.returncode is None:
         try:
-            async with asyncio.timeout(0.2):  # one that rests sees the end of its input
+            async with asyncio.timeout(patience):
                 return await child.wait()
         except TimeoutError:
             child.kill()

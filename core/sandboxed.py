@@ -91,7 +91,7 @@ def _function(name: str) -> Work:
 
 
 def _send(answers: BinaryIO, reply: Reply, blobs: Sequence[Any]) -> None:
-    head = msgspec.msgpack.encode(reply)
+    head = msgspec.msgpack.encode(reply, enc_hook=str)  # a Digest is a str of its own class
     for part in (len(head).to_bytes(LENGTH, "little"), head, *blobs):
         answers.write(part)
     answers.flush()

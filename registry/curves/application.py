@@ -24,7 +24,7 @@ from ..engines.inbox import AnswerCut
 from ..errors import error_answer
 from ..origin import address
 from ..v2.answer import Answer, Request
-from . import data, files, links, openapi
+from . import data, files, links, openapi, search, welldata, wells
 from .endpoint import Call, Endpoint, Services
 
 PREFIX = b"/api/v1/"
@@ -34,6 +34,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *data.ENDPOINTS,
     *files.ENDPOINTS,
     *links.ENDPOINTS,
+    *search.ENDPOINTS,
+    *welldata.ENDPOINTS,
+    *wells.ENDPOINTS,
 )
 
 log = structlog.get_logger("api")

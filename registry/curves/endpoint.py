@@ -114,8 +114,7 @@ class Endpoint:
         values: dict[str, Any] = {}
         for name in known.keys() & request.query.keys():
             texts = request.query[name]
-            many = msgspec.inspect.type_info(known[name].type)
-            values[name] = texts if isinstance(many, msgspec.inspect.ListType) else request.one(name)
+            values[name] = texts if _is_list(known[name].type) else request.one(name)
         try:
             return msgspec.convert(values, self.query, strict=False)
         except msgspec.ValidationError as error:
@@ -131,6 +130,14 @@ class Endpoint:
             return msgspec.json.decode(raw, type=self.body)
         except msgspec.DecodeError as error:
             raise QueryInvalid(_said(error, "the body")) from None
+
+
+def _is_list(kind: Any) -> bool:
+    """Whether a parameter may come more than once."""
+    found = msgspec.inspect.type_info(kind)
+    while isinstance(found, msgspec.inspect.Metadata):
+        found = found.type
+    return isinstance(found, msgspec.inspect.ListType)
 
 
 def described(text: str) -> msgspec.Meta:

@@ -11,6 +11,7 @@ import pytest
 from dataforge_registry.core import sandbox as module
 from dataforge_registry.core.curves.decode import decode
 from dataforge_registry.core.curves.errors import ContentMismatch, CurveError, LasRefused
+from dataforge_registry.core.oci.digest import Digest
 from dataforge_registry.core.sandbox import Sandbox, SandboxLimits, SandboxRefused
 
 # The child takes functions of the package alone: these stand in for some of it.
@@ -23,6 +24,10 @@ from dataforge_registry.core.curves.errors import ContentMismatch, LasRefused
 def echo(argument, blobs):
     print("what a library prints is nobody's answer")
     return argument, blobs
+
+def digest(argument, blobs):
+    from dataforge_registry.core.oci.digest import Digest
+    return {"digest": Digest.of(b"x")}, []
 
 def process(argument, blobs):
     return os.getpid(), []
@@ -89,6 +94,12 @@ async def test_arguments_and_blobs_go_in_and_come_out() -> None:
             {"from": 1.5, "names": ["ü"]},
             blobs,
         )
+
+
+@pytest.mark.asyncio
+async def test_digests_come_out_as_text() -> None:
+    async with Sandbox() as sandbox:
+        assert (await sandbox.run(work("digest")))[0] == {"digest": Digest.of(b"x")}
 
 
 @pytest.mark.asyncio

@@ -1,0 +1,68 @@
+"""Versions of curves: the history of one, who uses some bytes, what changed since a time."""
+
+from datetime import datetime
+
+import asyncpg
+
+from .catalog import ENTRY, JOINED, READABLE, Asker, ask
+from .database import Database
+
+SELECT_VERSIONS = f"""WITH {READABLE}
+SELECT {ENTRY}, ARRAY(SELECT l.role || ' ' || l.ref FROM lineage l WHERE l.version_id = v.id LIMIT 100) AS inputs FROM (
+  SELECT v.id AS version_id FROM readable
+  JOIN repository r ON r.project_id = readable.project_id AND r.name = $5
+  JOIN curve_version v ON v.curve_id = r.repository_id
+  WHERE v.deleted_at IS NULL AND v.id < $6 ORDER BY v.id DESC LIMIT $7
+) AS q {JOINED} ORDER BY v.id DESC"""
+SELECT_LATEST = f"""WITH {READABLE}
+SELECT {ENTRY} FROM (
+  SELECT c.latest_version_id AS version_id FROM readable
+  JOIN repository r ON r.project_id = readable.project_id AND r.name = $5 JOIN curve c ON c.id = r.repository_id
+) AS q {JOINED}"""
+SELECT_USES = f"""WITH {READABLE}
+SELECT {ENTRY} FROM (
+  SELECT v.id AS version_id FROM (
+    SELECT f.artifact_id AS id FROM artifact_blob_ref f WHERE f.blob_digest = $5::text
+    UNION SELECT f.artifact_id FROM segment s JOIN artifact_blob_ref f ON f.blob_digest = s.blob_digest
+      WHERE s.content_id = $6::bytea
+    UNION SELECT id FROM curve_version WHERE values_id = $6::bytea OR index_id = $6::bytea
+  ) AS u JOIN curve_version v ON v.id = u.id JOIN curve c ON c.id = v.curve_id
+  WHERE c.project_id IN (SELECT project_id FROM readable) AND v.deleted_at IS NULL AND v.id > $7
+  ORDER BY v.id LIMIT $8
+) AS q {JOINED} ORDER BY v.id"""
+SELECT_CHANGES = f"""WITH {READABLE}
+SELECT {ENTRY}, v.changed, v.deleted_at FROM (
+  SELECT v.id AS version_id FROM curve_version v JOIN curve c ON c.id = v.curve_id
+  WHERE v.changed >= $5 AND (v.changed, v.id) > ($5, $6) AND c.project_id IN (SELECT project_id FROM readable)
+  ORDER BY v.changed, v.id LIMIT $7
+) AS q {JOINED} ORDER BY v.changed, v.id"""
+
+HOT = (SELECT_VERSIONS, SELECT_LATEST)
+_LAST = 2**63 - 1
+
+
+async def versions(
+    database: Database, asker: Asker, repository: str, before: int | None, limit: int
+) -> list[asyncpg.Record]:
+    """The versions of a curve, the last pushed first, and what each was made from (`inputs`: role and reference)."""
+    async with database.acquire() as conn:
+        return await conn.fetch(SELECT_VERSIONS, *asker.arguments, repository, before or _LAST, limit)
+
+
+async def latest(database: Database, asker: Asker, repository: str) -> asyncpg.Record | None:
+    """The latest version of a curve."""
+    async with database.acquire() as conn:
+        return await conn.fetchrow(SELECT_LATEST, *asker.arguments, repository)
+
+
+async def uses(
+    database: Database, asker: Asker, digest: str | None, content: bytes | None, after: int, limit: int
+) -> list[asyncpg.Record]:
+    """Versions that name a blob, or whose values, index or a segment have a content id; by id."""
+    return await ask(database, SELECT_USES, [*asker.arguments, digest, content, after, limit])
+
+
+async def changes(database: Database, asker: Asker, since: datetime, after: int, limit: int) -> list[asyncpg.Record]:
+    """What was pushed, numbered, deleted or brought back, in the order of `changed`, from a time on (behind the id
+    `after` at that very time). A transaction that was still running then comes late: ask again from a minute before."""
+    return await ask(database, SELECT_CHANGES, [*asker.arguments, since, after, limit])
