@@ -15,6 +15,8 @@ lint: .venv/.dev ## style, types and import rules
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 tools: ## the foreign programs of tests and bench: oras, crane, regctl, skopeo, wrk ... (apt-get only as root)
 	@bash .ci/tools.sh
+example: .venv/.dev ## docs/example.md run on a real server; its pictures drawn anew
+	@DFR_DRAW=1 $(BIN)/python -m pytest tests/test_example.py $(ARGS)
 conformance: .venv/.dev ## the official OCI suite against both engines, with its counts
 	@$(BIN)/python -m pytest tests/clients/test_conformance.py -rP $(ARGS)
 bench: .venv/.dev ## side by side with distribution and docker-registry (ARGS=--quick); writes bench/RESULTS.md
@@ -22,7 +24,7 @@ bench: .venv/.dev ## side by side with distribution and docker-registry (ARGS=--
 check: lint test ## what a change must pass
 clean: ## remove what make made; the demo's data stays
 	rm -rf .venv .tools build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-.PHONY: help demo test lint tools conformance bench check clean
+.PHONY: help demo test lint tools example conformance bench check clean
 
 $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("$(PYTHON) is Python %d.%d and 3.11 is needed: make PYTHON=python3.12 ..." % v[:2])'

@@ -239,6 +239,9 @@ def _next_steps(console: Console, url: str, reference: Reference, once: bool) ->
     for command in (
         f"{prefix}{dfr} ls",
         f"{prefix}{dfr} ls {reference.well}",
+        f"{prefix}{dfr} show {reference}",
+        f"{prefix}{dfr} log {reference}",
+        f"{prefix}{dfr} plot {reference.well} -o log.svg",
         f"{prefix}{dfr} read {reference} --from 6100 --to 6105 --format json",
         f"{prefix}{dfr} import YOUR.las --into {PROJECT}",
         f"curl {url}/v2/_catalog",
