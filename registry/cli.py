@@ -9,7 +9,7 @@ from .failures import one_line
 
 COMMANDS = (
     *("serve", "worker", "config", "health", "accounts", "reindex"),
-    *("import_", "ls", "read", "export", "pull", "diff", "log", "show", "plot", "verify"),
+    *("import_", "ls", "search", "read", "link", "export", "pull", "diff", "log", "show", "plot", "verify"),
 )
 
 

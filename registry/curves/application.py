@@ -24,7 +24,7 @@ from ..engines.inbox import AnswerCut
 from ..errors import error_answer
 from ..origin import address
 from ..v2.answer import Answer, Request
-from . import data, files, links, openapi, search, welldata, wells
+from . import data, diff, files, links, openapi, search, segments, tables, welldata, wells
 from .endpoint import Call, Endpoint, Services
 
 PREFIX = b"/api/v1/"
@@ -32,9 +32,12 @@ MOST_BODY = 1 << 20
 ENDPOINTS: tuple[Endpoint, ...] = (
     openapi.ENDPOINT,
     *data.ENDPOINTS,
+    *diff.ENDPOINTS,
     *files.ENDPOINTS,
     *links.ENDPOINTS,
     *search.ENDPOINTS,
+    *segments.ENDPOINTS,
+    *tables.ENDPOINTS,
     *welldata.ENDPOINTS,
     *wells.ENDPOINTS,
 )

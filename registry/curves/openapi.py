@@ -81,6 +81,10 @@ def _operation(endpoint: Endpoint, known: dict[str, Any]) -> dict[str, Any]:
                 if status >= 400
             },
             **{str(status): {"description": text} for status, text in endpoint.statuses.items() if status < 400},
+            "default": {
+                "description": "Anything else that keeps the request from being answered.",
+                "content": {"application/json": {"schema": known[repr(Errors)]}},
+            },
         },
     }
     if endpoint.signed:

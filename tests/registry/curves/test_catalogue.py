@@ -239,3 +239,49 @@ def test_everybody_sees_what_is_theirs(door: Registry) -> None:
             assert statuses == [wells, 200, nowhere], path
         said = [eve.send("GET", f"/api/v1{path.format(project)}").body for project in ("secret", "nowhere")]
         assert said[0] == said[1]
+
+
+def test_differences(registry: Registry, field: str) -> None:
+    found = ask(registry, "/diff", **{"from": f"{field}/a/run1/gr:v1", "to": f"{field}/a/run1/gr@v2"})
+    assert (found["changed"], found["nulled"], found["interval_count"]) == (10, 10, 1)
+    assert found["intervals"][0]["start"] == "1005.0"
+    same = ask(registry, "/diff", **{"from": f"{field}/a/run1/gr:v1", "to": f"{field}/b/run2/gr"})
+    assert same["values_equal"]
+    ask(registry, "/diff", 400, **{"from": f"{field}/a", "to": f"{field}/b"})
+    ask(registry, "/diff", 404, **{"from": f"{field}/a/run1/gr:v9", "to": f"{field}/a/run1/gr"})
+    ask(registry, "/diff/wells", 400, **{"from": f"{field}/a/run1/gr", "to": f"{field}/b"})
+
+
+def test_tables_of_a_project(door: Registry) -> None:
+    ann, guy = door.by("ann"), door.by("guy")
+    path = "/api/v1/projects/wells/mnemonics"
+    body = {"mnemonics": [{"mnemonic": "MYGR", "family": "gamma_ray"}]}
+    assert ann.send("PUT", path, json.dumps(body).encode()).status == 200
+    assert guy.send("PUT", path, json.dumps(body).encode()).status == 403
+    rows = ask(guy, "/projects/wells/mnemonics")["mnemonics"]
+    assert [(row["mnemonic"], row["family"]) for row in rows if row["own"]] == [("mygr", "gamma_ray")]
+    frame_ = frame(smooth(50), mnemonic="MYGR")
+    pushed(ann, "wells/t1/run1/mygr", frame_)
+    assert ask(ann, "/curves/wells/t1/run1/mygr")["family"] == "gamma_ray"
+    for wrong in ({}, {"mnemonics": 1}, {"mnemonics": [{"mnemonic": "🛢", "family": "x"}]}):
+        assert ann.send("PUT", path, json.dumps(wrong).encode()).status == 400
+    units = {"units": [{"spelling": "FURLONG", "unit": "m", "factor": 201.168}]}
+    assert ann.send("PUT", "/api/v1/projects/wells/units", json.dumps(units).encode()).status == 200
+    assert [row["factor"] for row in ask(guy, "/projects/wells/units")["units"] if row["own"]] == [201.168]
+    assert ann.send("PUT", path, json.dumps({"mnemonics": []}).encode()).status == 200
+
+
+def test_values_that_are_here_already(registry: Registry, field: str) -> None:
+    manifest = json.loads(registry.send("GET", f"/v2/{field}/b/run2/gr/manifests/latest").body)
+    config = json.loads(registry.send("GET", f"/v2/{field}/b/run2/gr/blobs/{manifest['config']['digest']}").body)
+    contents = [segment["content"] for segment in config["segments"]]
+
+    def lookup(body: Any) -> Any:
+        return registry.send("POST", "/api/v1/segments:lookup", json.dumps(body).encode())
+
+    assert lookup({"contents": contents}).status == 200
+    while not (found := json.loads(lookup({"contents": contents}).body)["segments"]):
+        pass  # until the job has judged it
+    assert [each["content"] for each in found] == contents
+    assert lookup({"contents": ["x"]}).status == 400
+    assert lookup({"contents": contents * 1001}).status == 400

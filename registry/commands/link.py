@@ -1,0 +1,42 @@
+"""`dfr link`: an address of one curve version that needs no credentials for a while."""
+
+from typing import Annotated
+
+import typer
+
+from . import screen
+
+Ref = Annotated[str, typer.Argument(metavar="REF", help="PROJECT/WELL/FRAME/CURVE[:TAG|@TAG|@DIGEST].")]
+Ttl = Annotated[str, typer.Option("--ttl", help="How long it is good for, as 30m, 12h or 7d; else as the server says.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(link)
+
+
+def link(ref: Ref, ttl: Ttl = "") -> None:
+    """Print a link to a curve as Parquet, for DuckDB, polars, pandas and browsers."""
+    with screen.one_line():
+        from ...core.curves.errors import CurveError
+        from ...core.curves.names import Reference
+        from ..units import Duration
+
+        reference = Reference.parse(ref)
+        if len(reference.segments) != 4:
+            raise CurveError(f"{ref} is no curve: name one, PROJECT/WELL/FRAME/CURVE")
+        try:
+            seconds = int(Duration.parse(ttl)) if ttl else None
+        except ValueError as error:
+            raise CurveError(f"--ttl {ttl}: {error}") from error
+        print(screen.run(_link(screen.address(reference.base), str(reference), seconds)))
+
+
+async def _link(base: str, reference: str, seconds: int | None) -> str:
+    from ..client.api import call
+    from ..client.remote import RemoteRegistry
+
+    order = {"ref": reference} | ({} if seconds is None else {"ttl": seconds})
+    async with RemoteRegistry(base) as registry:
+        answer = await call(registry, "POST", "/api/v1/links", body=order, expect=201)
+    return str(answer.json()["url"])
