@@ -29,10 +29,12 @@ class Blobs:
             self._remember(digest, repository)
         self._count(counts, len(data), sent)
 
-    async def push_file(self, repository: Pushable, path: Path, digest: Digest, size: int, counts: Counts) -> None:
+    async def push_file(
+        self, repository: Pushable, path: Path, digest: Digest, size: int, counts: Counts, fresh: bool
+    ) -> None:
         """A file to a repository, in pieces."""
         async with self._sending.setdefault(digest, asyncio.Lock()):
-            sent = await repository.push_file(path, digest, size, self._homes.get(digest))
+            sent = await repository.push_file(path, digest, size, self._homes.get(digest), not fresh)
             self._remember(digest, repository)
         self._count(counts, size, sent)
 

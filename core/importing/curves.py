@@ -1,7 +1,7 @@
 """One curve of a file becomes the next version of its repository, if it says anything new."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..curves.errors import CurveError
 from ..curves.names import LATEST, normal, suffixed
@@ -18,6 +18,9 @@ from .report import Counts
 from .versions import push_version
 from .wells import RACES, Home
 
+REMEMBERED = 2000
+"""Versions whose headers are kept, of some kilobytes each."""
+
 
 @dataclass(frozen=True)
 class Target:
@@ -28,6 +31,13 @@ class Target:
     blobs: Blobs
     tags: Sequence[str] = ()
     advance: Callable[[int], None] = lambda curves: None
+    pushed: dict[str, Previous] = field(default_factory=dict)  # by repository: what a later file of the import follows
+
+    def remember(self, name: str, packed: Packed) -> None:
+        """A version that this import pushed."""
+        self.pushed[name] = Previous(packed.digest, packed.manifest, packed.config, packed.raw)
+        if len(self.pushed) > REMEMBERED:
+            del self.pushed[next(iter(self.pushed))]
 
 
 class CurvePush:
@@ -51,7 +61,7 @@ class CurvePush:
     async def prepare(self) -> None:
         """Look at what the repository holds; a segment taken by a curve of another true name is stepped aside from."""
         while True:
-            self._previous = None if self._fresh else await previous_version(self._repository)
+            self._previous = await self._look()
             if self._previous is None or self._previous.config.mnemonic == self._mnemonic:
                 break
             self._step_aside()
@@ -66,6 +76,12 @@ class CurvePush:
             raise CurveError(f"{self._repository.name} is of the frame {found!r}; choose another name")
         self.packed = follow(packed, self._previous)
 
+    async def _look(self) -> Previous | None:
+        """What `latest` names: as far as this import knows, which the push then makes sure of."""
+        if (pushed := self._target.pushed.get(self._repository.name)) is not None:
+            return pushed
+        return None if self._fresh else await previous_version(self._repository)
+
     async def push(self) -> Descriptor:
         """The version, pushed; its line in the well index."""
         for _ in range(RACES):
@@ -76,6 +92,7 @@ class CurvePush:
                     (self.packed,) = await self._file.repack([self.wanted])
                 await self._push(self.packed)
             except PreconditionFailed:  # another importer moved `latest`: its version is the parent now
+                self._target.pushed.pop(self._repository.name, None)
                 self.packed, self._fresh = None, False
                 continue
             except CurveConflict:
@@ -95,6 +112,7 @@ class CurvePush:
         if not packed.changed:
             return
         await push_version(self._repository, packed, self._previous, self._send, self._target.tags)
+        self._target.remember(self._repository.name, packed)
         self._counts.sent += len(packed.raw) * (1 + len(self._target.tags))
 
     async def _send(self, repository: Pushable, data: bytes) -> None:

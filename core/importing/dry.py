@@ -47,7 +47,9 @@ class DryRepository:
         """Whether the bytes would be sent."""
         return source is None and await self._lacks(Digest.of(data))
 
-    async def push_file(self, path: Path, digest: Digest, size: int, source: str | None = None) -> bool:
+    async def push_file(
+        self, path: Path, digest: Digest, size: int, source: str | None = None, look: bool = True
+    ) -> bool:
         """Whether the file would be sent."""
         return source is None and await self._lacks(digest)
 

@@ -111,7 +111,7 @@ class Importer:
             report.blobs_reused += 1
             return None
         if isinstance(file.content, Path):
-            await self.blobs.push_file(home.repository, file.content, digest, file.parcel.size, report)
+            await self.blobs.push_file(home.repository, file.content, digest, file.parcel.size, report, home.fresh)
         else:
             await self.blobs.push(home.repository, file.content, report, home.fresh)
         await self.blobs.push(home.repository, EMPTY_CONFIG, report, home.fresh)

@@ -75,9 +75,11 @@ class Shelf:
         await self._repository.push_blob(digest, Body(_once(data), len(data), self._limit))
         return True
 
-    async def push_file(self, path: Path, digest: Digest, size: int, source: str | None = None) -> bool:
+    async def push_file(
+        self, path: Path, digest: Digest, size: int, source: str | None = None, look: bool = True
+    ) -> bool:
         """The same of a file."""
-        if await self._has(digest, source, True):
+        if await self._has(digest, source, look):
             return False
         await self._repository.push_blob(digest, Body(pieces(path), size, self._limit))
         return True

@@ -74,6 +74,8 @@ class Home:
 
     async def keeps(self, digest: str) -> bool:
         """Whether all of a file is here: the file itself is pushed last."""
+        if self.fresh:
+            return digest in self._kept
         if digest not in self._kept:
             try:
                 await self.repository.stat_manifest(original_tag(digest))

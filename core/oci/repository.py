@@ -61,7 +61,9 @@ class Pushable(Repository, Protocol):
         worth asking first if they are here."""
         ...
 
-    async def push_file(self, path: Path, digest: Digest, size: int, source: str | None = None) -> bool:
+    async def push_file(
+        self, path: Path, digest: Digest, size: int, source: str | None = None, look: bool = True
+    ) -> bool:
         """The same of a file, in pieces; DigestInvalid where it is not what the digest says."""
         ...
 

@@ -98,9 +98,11 @@ class RemoteRepository:
         """
         return await self._push(data, Digest.of(data), source, look)
 
-    async def push_file(self, path: Path, digest: Digest, size: int, source: str | None = None) -> bool:
+    async def push_file(
+        self, path: Path, digest: Digest, size: int, source: str | None = None, look: bool = True
+    ) -> bool:
         """The same of a file, in pieces; DigestInvalid where it is not, or no more, what the digest says."""
-        return await self._push(FileBody(path, size), digest, source, True)
+        return await self._push(FileBody(path, size), digest, source, look)
 
     async def _push(self, data: Body, digest: Digest, source: str | None, look: bool) -> bool:
         if source is not None and source != self.name:
