@@ -733,11 +733,12 @@ CREATE TABLE curve_version (
     deleted_at timestamptz
 );
 CREATE UNIQUE INDEX curve_version_number ON curve_version (curve_id, version) WHERE version IS NOT NULL;
-CREATE INDEX curve_version_live ON curve_version (curve_id, version, id) WHERE deleted_at IS NULL;
+CREATE INDEX curve_version_live ON curve_version (curve_id, (coalesce(version, id - 4611686018427387904))) WHERE deleted_at IS NULL;
 CREATE INDEX curve_version_values ON curve_version (values_id);
 CREATE INDEX curve_version_created ON curve_version (created);
 CREATE INDEX curve_version_pushed ON curve_version (pushed);
 CREATE INDEX curve_version_changed ON curve_version (changed);
+COMMENT ON INDEX curve_version_live IS 'By number, and below all of these, in the order of their pushes, those without: the last is the latest';
 COMMENT ON TABLE curve_version IS 'One immutable artifact of a curve, whose id it has; pushes come in the order of their ids';
 COMMENT ON COLUMN curve_version.version IS 'The first N of a tag vN that ever named it; null: pushed without one. Never given to another version of the curve';
 COMMENT ON COLUMN curve_version.samples IS 'Rows, absent samples included';
@@ -1106,10 +1107,10 @@ BEGIN
     p50 = f.p50, pushed = f.pushed, verdict = f.verdict, qc_severity = f.qc_severity
   FROM (
     SELECT k.id AS curve, v.* FROM unnest(p_curves) AS k(id) LEFT JOIN LATERAL (SELECT * FROM curve_version WHERE id = coalesce(
-      (SELECT o.id FROM (SELECT artifact_id FROM tag WHERE repository_id = k.id AND name = 'latest' OFFSET 0) AS t
-       JOIN curve_version o ON o.id = t.artifact_id AND o.curve_id = k.id AND o.deleted_at IS NULL),
-      (SELECT id FROM curve_version WHERE curve_id = k.id AND deleted_at IS NULL AND version IS NOT NULL ORDER BY version DESC LIMIT 1),
-      (SELECT id FROM curve_version WHERE curve_id = k.id AND deleted_at IS NULL AND version IS NULL ORDER BY id DESC LIMIT 1)) OFFSET 0
+      (SELECT CASE WHEN curve_id = k.id AND deleted_at IS NULL THEN id END FROM curve_version
+       WHERE id = (SELECT artifact_id FROM tag WHERE repository_id = k.id AND name = 'latest')),
+      (SELECT id FROM curve_version WHERE curve_id = k.id AND deleted_at IS NULL
+       ORDER BY coalesce(version, id - 4611686018427387904) DESC LIMIT 1)) OFFSET 0
     ) AS v ON true OFFSET 0) AS f
   WHERE c.id = f.curve AND (c.latest_version_id, c.verdict, c.family, c.unit_canonical) IS DISTINCT FROM (f.id, f.verdict, f.family, f.unit_canonical);
 END $$;
@@ -1250,7 +1251,7 @@ DECLARE
   v_until timestamptz := clock_timestamp() + p_lease; pushes push[]; repositories bigint[]; projects bigint[]; names text[]; sparse boolean[];
   digests text[]; users text[]; ids bigint[]; fresh boolean[]; l_n int[]; l_digest text[]; l_link bigint[]; k_n int[] := '{}'; k_digest text[] := '{}';
   k_id bigint[] := '{}'; v_kid bigint; lacking int[]; missing text[]; wrong jsonb;
-  curves push_curve[]; homes bigint[]; numbers int[]; m_id bigint[]; m_name text[]; t record; g record;
+  curves push_curve[]; c_n int[]; homes bigint[]; numbers int[]; m_id bigint[]; m_name text[]; t record; g record;
 BEGIN
   SELECT array_agg(q ORDER BY q.n), array_agg(q.repository_id ORDER BY q.n), array_agg(q.digest ORDER BY q.n),
     array_agg(q.username ORDER BY q.n), array_agg(h.project_id ORDER BY q.n), array_agg(h.name ORDER BY q.n), array_agg(h.sparse ORDER BY q.n)
@@ -1331,11 +1332,13 @@ BEGIN
   SELECT array_agg(DISTINCT q.repository_id) INTO homes FROM unnest(pushes) AS q WHERE q.home;
   IF homes IS NOT NULL OR true = ANY (SELECT q.numbered FROM unnest(pushes) AS q) THEN
     numbers := versions_number(pushes, ids);
-    SELECT array_agg(c ORDER BY c.n) INTO curves FROM jsonb_populate_recordset(NULL::push_curve, p_curves) AS c;
+    SELECT array_agg(c.n), array_agg(c ORDER BY c.n) FILTER (WHERE fresh[c.n] OR NOT EXISTS (  -- all else is as it was
+      SELECT FROM curve_version v WHERE v.id = ids[c.n] AND v.deleted_at IS NULL AND v.version IS NOT DISTINCT FROM numbers[c.n]))
+    INTO c_n, curves FROM jsonb_populate_recordset(NULL::push_curve, p_curves) AS c;
     SELECT u.name, h.digest INTO t FROM unnest(pushes) AS q CROSS JOIN unnest(q.tags) AS u(name) CROSS JOIN LATERAL (
       SELECT to_digest AS digest FROM tag_history WHERE repository_id = q.repository_id AND name = u.name AND to_digest <> q.digest LIMIT 1) AS h
     WHERE q.home AND version_of(u.name) IS NOT NULL AND (EXISTS (SELECT FROM curve WHERE id = q.repository_id)
-      OR EXISTS (SELECT FROM unnest(curves) AS c WHERE repositories[c.n] = q.repository_id)) LIMIT 1;
+      OR EXISTS (SELECT FROM unnest(c_n) AS c(n) WHERE repositories[c.n] = q.repository_id)) LIMIT 1;
     IF FOUND THEN PERFORM refuse('RG409', 'VERSION_TAKEN', jsonb_build_object('tag', t.name, 'digest', t.digest)); END IF;
     IF curves IS NOT NULL THEN PERFORM curves_put(curves, ids, repositories, projects, numbers); END IF;
     FOR t IN SELECT q.n, 'v' || numbers[q.n] AS name FROM unnest(pushes) AS q
@@ -1395,7 +1398,7 @@ BEGIN
   INSERT INTO event (kind, project_id, repository_id, artifact_id, username, payload)
   SELECT 'artifact.pushed', projects[q.n], q.repository_id, ids[q.n], q.username,
     jsonb_build_object('digest', q.digest, 'tags', CASE WHEN q.numbered AND 'v' || numbers[q.n] <> ALL (q.tags) THEN q.tags || ('v' || numbers[q.n]) ELSE q.tags END,
-      'fresh', fresh[q.n], 'type', q.type, 'catalogued', EXISTS (SELECT FROM unnest(curves) AS c WHERE c.n = q.n)) FROM unnest(pushes) AS q ORDER BY q.n;
+      'fresh', fresh[q.n], 'type', q.type, 'catalogued', coalesce(q.n = ANY (c_n), false)) FROM unnest(pushes) AS q ORDER BY q.n;
   INSERT INTO access_log (username, project_id, repo_name, repo_tag, operation, resource, address, request_id)
   SELECT q.username, projects[q.n], names[q.n], coalesce(q.tags[1], ''), 'push', q.digest, q.address, q.request
   FROM unnest(pushes) AS q ORDER BY q.n;

@@ -85,7 +85,7 @@ class JudgeVersions:
             for told in verdicts:
                 if told.verdict != "good":
                     await task.log(f"version {told.version}: {'; '.join(told.findings)}", "warning")
-            await self._database.run(partial(_record, verdicts=verdicts))
+            await self._database.run(partial(record, verdicts=verdicts))
 
     async def _verdict(self, version: int, manifest: bytes) -> Verdict:
         claimed = parse_manifest(manifest)
@@ -122,7 +122,8 @@ class JudgeVersions:
         return bytes(content)
 
 
-async def _record(conn: Connection, verdicts: Sequence[Verdict]) -> None:
+async def record(conn: Connection, verdicts: Sequence[Verdict]) -> None:
+    """Keep what was found, and which segments may be named by others."""
     await conn.executemany(
         UPDATE_VERSION, [(told.version, told.verdict, json.dumps(told.findings)) for told in verdicts]
     )

@@ -33,3 +33,22 @@ INSERT INTO task (execution_id, kind, status) SELECT id, kind, CASE WHEN id % 2 
 INSERT INTO task_log (task_id, line) SELECT id, '' FROM task;
 INSERT INTO pgqueuer (priority, status, entrypoint, dedupe_key) SELECT 0, 'queued', 'other', 'other:' || n FROM n;
 INSERT INTO pgqueuer_log (job_id, status, priority, entrypoint) SELECT n, 'successful', 0, 'k' FROM n;
+INSERT INTO well (project_id, name, name_norm) SELECT p.project_id, 'w' || n, 'w' || n FROM n, project p WHERE p.name = 'p';
+INSERT INTO well_slug (project_id, slug, well_id) SELECT project_id, name, id FROM well WHERE name_norm = name;
+INSERT INTO well_alias (well_id, alias_norm, alias) SELECT id, 'w1', '' FROM well ON CONFLICT DO NOTHING;
+INSERT INTO mnemonic_alias (project_id, mnemonic_norm, family) SELECT p.project_id, 'zz', 'odd' FROM project p WHERE p.name <> 'p';
+INSERT INTO unit_alias (project_id, spelling, unit_canonical) SELECT p.project_id, 'GAPI', 'gAPI' FROM project p WHERE p.name <> 'p';
+INSERT INTO repository (name, project_id) SELECT 'p/well-1/run-1/c' || n, project_id FROM n, project WHERE name = 'p';
+INSERT INTO curve (id, project_id, well_id, frame, frame_norm, frame_slug, mnemonic, mnemonic_norm)
+  SELECT r.repository_id, r.project_id, w.id, 'Run 1', 'run1', 'run-1', r.name, r.name FROM repository r, well w
+  WHERE r.name LIKE 'p/well-1/run-1/c%' AND w.name = 'Well 1';
+INSERT INTO artifact (type, media_type, manifest_media_type, artifact_type, project_id, repository_id, repository_name, digest, size,
+  manifest, keep_until) SELECT 'CURVE', '', '', 'application/vnd.dataforge.curve.v1', r.project_id, r.repository_id, r.name, digest, 1, '',
+  now() FROM n, repository r WHERE r.name = 'p/well-1/run-1/gr';
+INSERT INTO curve_version SELECT (jsonb_populate_record(v, jsonb_build_object('id', a.id, 'version', CASE WHEN a.id % 2 = 0 THEN 100 + a.id END,
+  'deleted_at', CASE WHEN a.id % 3 = 0 THEN now() END))).* FROM artifact a JOIN curve_version v ON v.id = (SELECT min(id) FROM curve_version)
+  JOIN repository r USING (repository_id) WHERE r.name = 'p/well-1/run-1/gr' AND a.manifest = '';
+INSERT INTO tag_history (repository_id, name, to_digest, username) SELECT r.repository_id, 'v' || n, digest, '' FROM n, repository r
+  WHERE r.name = 'p/well-1/run-1/gr';
+INSERT INTO segment (content_id, blob_digest, dtype, width) SELECT decode(md5(digest), 'hex'), digest, '', 1 FROM n;
+INSERT INTO lineage (version_id, ref, role, input_digest) SELECT id, '', '', 'd' FROM curve_version;

@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,15 +16,17 @@ from uuid import uuid4
 import pytest
 
 from dataforge_registry.core.access import SYSTEM
+from dataforge_registry.core.curves.model import Well
 from dataforge_registry.core.local import LocalRepository
 from dataforge_registry.core.oci import media
 from dataforge_registry.core.oci.digest import Digest
-from dataforge_registry.core.records import blobs, ingest, repositories, uploads, work
+from dataforge_registry.core.records import blobs, ingest, repositories, segments, uploads, work
 from dataforge_registry.core.records.artifacts import Actor
 from dataforge_registry.core.records.database import Database
 from dataforge_registry.core.records.pulls import PullLog
 from dataforge_registry.core.store import Limits, Store
 from dataforge_registry.core.uploads import Body
+from dataforge_registry.core.work import verdicts
 from dataforge_registry.core.work.deletions import Deletions
 from dataforge_registry.core.work.manifests import CopyManifests
 from dataforge_registry.core.work.mover import Mover
@@ -33,6 +36,8 @@ from dataforge_registry.core.work.relay import relay
 from dataforge_registry.core.work.task import Task, Wanted
 from dataforge_registry.drivers.base import Staging
 from dataforge_registry.drivers.memory import MemoryDriver
+
+from .catalogue.conftest import Shelf, frame_of, packed_of
 
 pytestmark = pytest.mark.asyncio
 
@@ -90,6 +95,7 @@ class Calls:
         """Every call, on contents and names of this run."""
         await self.uploads(run)
         await self.artifacts(run)
+        await self.curves(run)
         await self.work()
 
     async def uploads(self, run: str) -> None:
@@ -158,6 +164,26 @@ class Calls:
         await self.ask("tag_delete", lambda: repository.delete_tag("signature"))
         await self.ask("artifact_delete", lambda: repository.delete_manifest(image))
         await self.ask("pulls", self.store.pulls.flush)
+
+    async def curves(self, run: str) -> None:
+        shelf, home = Shelf(self.database, self.store), "p/well-1/run-1/gr"
+        value = float(sum(map(ord, run)))
+        first = packed_of(frame_of((value, 1.0)))
+        second = packed_of(frame_of((value, 2.0)), first)
+        new = packed_of(frame_of((value, 1.0), "ZZ", Well(f"Well {run}")))
+        for name, packed in ((home, first), (home, second), (f"p/well-{run}/run-1/zz", new)):
+            await shelf.blobs(name, packed)
+        push = partial(shelf.push, home, blobs=False)
+        await self.ask("curve, numbered", lambda: push(first, "latest", numbered=True))
+        await self.ask("curve, moved", lambda: push(second, "latest", f"v{int(value) + 10_000}"))
+        await self.ask("curve, again", lambda: push(first, "latest", numbered=True))
+        await self.ask("curve, new", lambda: shelf.push(f"p/well-{run}/run-1/zz", new, "latest", blobs=False))
+        await self.ask("curve, untagged", lambda: shelf.repository(home).delete_tag("latest"))
+        await self.ask("curve, deleted", lambda: shelf.repository(home).delete_manifest(Digest(first.digest)))
+        content = first.config.segments[0].content
+        told = [verdicts.Verdict(1, "good", [], [(Digest(content).hex, first.manifest.layers[1].digest)])]
+        await self.ask("verdict", lambda: self.database.run(lambda conn: verdicts.record(conn, told)))
+        await self.ask("segments", lambda: segments.held(self.database, SYSTEM, [content]))
 
     async def work(self) -> None:
         database, driver = self.database, self.store.driver
