@@ -6,9 +6,12 @@ import sys
 import sysconfig
 import tarfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from .registry.client.conftest import Logs, Served, served
 
 ROOT = Path(__file__).parents[1]
 IMPORT_NAME = "dataforge_registry"
@@ -129,3 +132,36 @@ def test_the_command_line_runs(installed: Path, tmp_path: Path) -> None:
 def test_the_command_line_of_the_base_install_reads_wells(client_only: Path, tmp_path: Path) -> None:
     assert "import" in run(client_only / "dfr", "--help", cwd=tmp_path)
     assert "--from" in run(client_only / "dfr", "read", "--help", cwd=tmp_path)
+
+
+READ = """
+import sys
+import dataforge_registry
+
+assert "pyarrow" not in sys.modules
+with dataforge_registry.connect(sys.argv[1], cache=None) as registry:
+    log = registry.curve("packaged/packaged-1/log/gr").read(depth=(1000, 1010))
+    log.to_numpy(), log.to_las(sys.argv[2])
+server = {name.partition(".")[0] for name in sys.modules} & set(sys.argv[3:])
+print(len(log), sorted(server))
+"""
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Served]:
+    with served("--auth", "none") as server:
+        yield server
+
+
+def test_the_base_install_reads_a_curve_without_the_servers_packages(
+    client_only: Path, running: Served, tmp_path: Path
+) -> None:
+    las, logs = tmp_path / "one.las", Logs()
+    las.write_bytes(logs.las("Packaged 1", {"GR": logs.smooth(100)}))
+    run(client_only / "dfr", "import", las, "--into", f"{running.url}/packaged", cwd=tmp_path)
+    names = sorted(SERVER_ONLY)
+    said = run(client_only / "python", "-c", READ, running.url, tmp_path / "out.las", *names, cwd=tmp_path)
+    assert said == "21 []\n"
+    for name in ("asyncpg", "starlette"):
+        with pytest.raises(AssertionError, match="ModuleNotFoundError"):
+            run(client_only / "python", "-c", f"import {name}", cwd=tmp_path)

@@ -52,15 +52,6 @@ class Answer:
             return {}
         return body if isinstance(body, dict) else {}
 
-    def items(self) -> list[dict[str, Any]]:
-        """The body as a list of objects, or the `items` of one; empty where it is neither."""
-        try:
-            body = json.loads(self.body)
-        except ValueError:
-            return []
-        found = body.get("items", []) if isinstance(body, dict) else body
-        return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
-
     def error(self, method: str, path: str) -> RegistryError:
         """What the registry said, as the error class of that situation."""
         said = self.json().get("errors")

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from ...core.curves.names import LATEST, Reference, checked_project
 from ...core.oci.errors import ManifestUnknown, NameUnknown, Unsupported
+from .bounds import Bound, window_of
 from .cache import Cache
 from .credentials import Credentials
 from .curve import AsyncCurve
@@ -12,7 +13,7 @@ from .curves import list_wells
 from .remote import RemoteRegistry
 from .well import AsyncWell
 
-_SEARCH_PAGE = 100
+_PAGE = 100
 
 
 class AsyncRegistry:
@@ -51,22 +52,35 @@ class AsyncRegistry:
         """The wells one may read, `project/well`, of all projects or of one."""
         return list(await list_wells(self.remote, checked_project(project) if project else ""))
 
-    async def search(self, /, q: str = "", limit: int = 100, **conditions: Any) -> list[dict[str, Any]]:
-        """Curves of all projects that one may read, as the registry's catalogue describes them, at most `limit`.
+    async def search(
+        self,
+        q: str = "",
+        depth: tuple[Bound, Bound] | None = None,
+        *,
+        unit: str = "m",
+        project: str | None = None,
+        versions: str = "latest",
+        sort: str = "id",
+        limit: int = 100,
+    ) -> list[dict[str, Any]]:
+        """Curves that one may read, as the registry's catalogue describes them (`GET /api/v1/search`), at most `limit`.
 
-        q and conditions: the query parameters of its `GET /api/v1/search`. Unsupported where it has no catalogue.
+        q: conditions joined by commas, such as `family=gamma_ray,max=[300~],field=Gullfaks*`. depth: whose index
+        overlaps (a, b), in `unit`. versions: latest, or all. sort: a field, `-` in front the other way round.
+        QueryInvalid for what cannot be asked; Unsupported where the registry has no catalogue.
         """
-        found: list[dict[str, Any]] = []
-        query = [("q", q)] if q else []
-        query += [(name.rstrip("_"), _text(value)) for name, value in conditions.items() if value is not None]
+        window = window_of(depth)
+        asked = {"q": q, "from": window.start, "to": window.stop, "project": project}
+        query = [(name, value) for name, value in asked.items() if value]
+        query += [("unit", unit), ("versions", versions), ("sort", sort), ("limit", str(min(limit, _PAGE)))]
         address: str | None = "/api/v1/search"
-        query.append(("page_size", str(max(1, min(limit, _SEARCH_PAGE)))))
+        found: list[dict[str, Any]] = []
         while address and len(found) < limit:
             try:
                 answer = await self.remote.transport.request("GET", address, query=query)
             except (ManifestUnknown, NameUnknown) as error:
                 raise Unsupported(f"{self.url} has no catalogue; wells() and well(...).curves() list") from error
-            found += answer.items()
+            found += answer.json().get("curves", [])
             link = answer.headers.get("Link", "")
             address = link[link.index("<") + 1 : link.index(">")] if 'rel="next"' in link else None
             query = []
@@ -91,7 +105,3 @@ class AsyncRegistry:
         if base is None or base.rstrip("/") == self.url:
             return self.remote
         return self._elsewhere.setdefault(base, RemoteRegistry(base, None, self._cache))
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

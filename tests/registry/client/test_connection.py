@@ -75,7 +75,8 @@ def test_the_header_and_the_versions(registry: Any) -> None:
     assert (version.number, version.tags, version.digest) == (1, ("latest",), curve.digest)
     assert registry.curve("api/api-1/log/gr", 1).digest == registry.curve("api/api-1/log/gr:v1").digest == curve.digest
     (first,) = curve.history()
-    assert (first.number, first.lineage, first.parent) == (1, None, "")
+    assert first.lineage is not None
+    assert (first.number, first.lineage.operation, first.parent) == (1, "import", "")
 
 
 def test_curves_of_a_well_side_by_side(registry: Any) -> None:
@@ -215,3 +216,12 @@ raise SystemExit(os.waitstatus_to_exitcode(status))
 """
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_catalogue_is_searched(registry: Any) -> None:
+    found = registry.search("family=gamma_ray", depth=(1000, 1010), project="api")
+    assert {(each["mnemonic"], each["frame"]) for each in found} == {("GR", "log"), ("GR", "run two")}
+    assert len(registry.search(project="api", limit=3)) == 3
+    assert registry.search(depth=(9_000, None), project="api") == []
+    with pytest.raises(RegistryError, match="nosuch"):
+        registry.search("nosuch=1")
