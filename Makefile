@@ -34,5 +34,5 @@ $(BIN)/pip:
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]' -c constraints.txt
 	@touch $@ .venv/.embedded
 .venv/.embedded: pyproject.toml constraints.txt | $(BIN)/pip
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[embedded]' -c constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[embedded,plot]' -c constraints.txt
 	@touch $@

@@ -11,6 +11,7 @@ _PER_TRACK = {OTHER: 3}
 _MOST = 5
 _FEW_VALUES = 12
 _NEARLY = 0.9
+_UNKNOWN = 12
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def is_blocks(config: Config) -> bool:
 
 
 def overview(configs: Sequence[Config]) -> list[int]:
-    """Of a whole well: for each family of OVERVIEW the position of one curve; all curves where there is none of these.
+    """Of a whole well: for each family of OVERVIEW the position of one curve; where there is none, the first twelve.
 
     Of several the first that says its unit and has nine tenths of the samples that the fullest of them has.
     """
@@ -85,7 +86,7 @@ def overview(configs: Sequence[Config]) -> list[int]:
         known = [at for at in known if configs[at].unit] or known
         most = max((_samples(configs[at]) for at in known), default=0)
         chosen += [at for at in known if _samples(configs[at]) >= most * _NEARLY][:1]
-    return chosen or list(range(len(configs)))
+    return chosen or list(range(min(len(configs), _UNKNOWN)))
 
 
 def _samples(config: Config) -> int:

@@ -22,6 +22,7 @@ _MARGIN, _FOOT = 0.3, 0.1
 _TRACK, _DEPTH, _NARROWEST = 2.15, 0.62, 5.2
 _INCHES = {"m": 39.3700787, "ft": 12.0, "in": 1.0, "cm": 0.393700787, "mm": 0.0393700787, "0.1 in": 0.1}
 _HEAVY, _LIGHT, _FRAME = "#8c8c8c", "#d9d9d9", "#333333"
+_SHORT = 6
 _FACT_INCHES, _FACT_ROW, _FACT_NAME = 2.6, 0.16, 0.62
 _BOLD, _PLAIN, _SMALL = 0.135, 0.075, 0.066  # inches of a character
 
@@ -136,7 +137,8 @@ def _depths(page: Page, axes: Axes, heading: Heading, inches: float) -> None:
         axes.plot([0, 0.16], [at, at], color=_FRAME, linewidth=0.8)
         axes.plot([0.84, 1], [at, at], color=_FRAME, linewidth=0.8)
         if page.top + edge <= at <= page.bottom - edge:
-            axes.text(0.5, at, text, ha="center", va="center", fontsize=7, color="#111111")
+            size = 7 if len(text) <= _SHORT else 5
+            axes.text(0.5, at, text, ha="center", va="center", fontsize=size, color="#111111")
 
 
 def _lines(page: Page, track: Track, axes: Axes, inches: float) -> None:
