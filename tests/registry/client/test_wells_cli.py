@@ -14,8 +14,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-import dataforge_registry
-from dataforge_registry.core.oci.errors import ManifestUnknown
 from dataforge_registry.registry.demo import MEMBER, generated_well
 
 
@@ -149,23 +147,6 @@ def test_a_bad_file_is_refused_and_the_others_go_on(open_server: Any, logs: Any,
     done = dfr(open_server, "import", bad, good, "--into", "cli-bad", code=1)
     assert f"dfr: refused: {bad}: the file is cut off or incomplete" in done.stderr
     assert "cli-bad/sent" in dfr(open_server, "ls").stdout
-
-
-def test_the_python_api(open_server: Any, well: Path) -> None:
-    registry = dataforge_registry.connect(open_server.url)
-    assert "cli/cli-1" in registry.wells("cli")
-    assert registry.curves("cli/cli-1") == ["cli/cli-1/log/gr", "cli/cli-1/log/sp"]
-    curve = registry.curve("cli/cli-1/log/gr", version="v1")
-    table = curve.read(depth=(1000, 1001))
-    assert table["MD"].to_pylist() == [1000.0, 1000.5, 1001.0] and table["GR"].to_pylist() == [1.5, None, 3.25]
-    assert curve.digest == registry.curve("cli/cli-1/log/gr").digest
-    with pytest.raises(ManifestUnknown):
-        registry.curve("cli/cli-1/log/none").read()
-
-
-def test_importing_the_package_stays_light() -> None:
-    script = "import sys, dataforge_registry; print([m for m in ('pyarrow', 'aiohttp', 'numpy') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout.strip() == "[]"
 
 
 def test_the_demo_runs_to_its_end() -> None:
