@@ -72,4 +72,6 @@ def row_from(raw: bytes, content: bytes, home: tuple[str, str, str]) -> dict[str
     if found := verify.contradictions(claimed, config):
         raise CurveError(found[0])
     catalogue.check_names(config, home)
-    return catalogue.row_of(claimed, config, home)
+    row = catalogue.row_of(claimed, config, home)
+    catalogue.check_storable(row, content)
+    return row
