@@ -71,7 +71,7 @@ INSERT INTO curve_version (id, curve_id, version, values_id, index_id, dtype, wi
   SELECT v.id, m.id, v.v, sha256((m.id % 270000 || '.' || v.v)::bytea), sha256(m.well_id::text::bytea), 'float32', 1,
     m.length / coalesce(m.step, 0.2), 'MD', 'm', m.top::text, (m.top + m.length)::text,
     numrange(m.top, m.top + m.length, '[]'), m.step, m.nulls, m.family, m.unit, m.unit, m.low,
-    m.low + (m.high - m.low) * (0.5 + v.luck * v.luck * 1.4), (m.low + m.high) / 2, (m.high - m.low) / 6, m.low, m.low,
+    m.low + (m.high - m.low) * (0.5 + v.luck * v.luck * 1.8), (m.low + m.high) / 2, (m.high - m.low) / 6, m.low, m.low,
     m.low + (m.high - m.low) * m.luck, m.high, m.high, v.pushed, v.pushed, v.pushed, 'a' || m.id % 40,
     CASE WHEN v.v = 1 THEN 'import' ELSE 'despike' END, 'good', m.severity
   FROM version v JOIN made m ON m.id = v.curve_id;

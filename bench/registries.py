@@ -101,7 +101,7 @@ class Registry:
             try:
                 with urllib.request.urlopen(self.base + self.kind.ready, timeout=5):
                     return
-            except (urllib.error.URLError, ConnectionError):
+            except OSError:  # URLError is one, and so is a timeout
                 time.sleep(0.1)
         said = Path(self._log.name).read_text(errors="replace")[-2000:]
         self.stop()
