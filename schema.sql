@@ -687,6 +687,8 @@ CREATE INDEX curve_mnemonic ON curve (mnemonic_norm text_pattern_ops);
 CREATE INDEX curve_range ON curve USING gist (idx_range);
 CREATE INDEX curve_empty ON curve (null_fraction) WHERE null_fraction > 0.5;
 CREATE INDEX curve_severity ON curve (qc_severity) WHERE qc_severity >= 3;
+CREATE INDEX curve_coverage ON curve (well_id, family, index_kind) INCLUDE (idx_range)
+WHERE latest_version_id IS NOT NULL AND family IS NOT NULL;
 COMMENT ON TABLE curve IS 'One measured log of a frame: one repository of four segments, whose id it has. The first push fixes its true names';
 COMMENT ON COLUMN curve.latest_version_id IS 'Of the live versions the one that the tag latest names, else that of the highest number, else the last pushed; null: none is left, and the curve is in no answer';
 COMMENT ON COLUMN curve.family IS 'This and all that follows: copies of the latest version''s, for quick questions';
