@@ -37,7 +37,7 @@ FORMAT = "DataForge"
 class Version:
     """One version of a curve as the tables have it; parent: the number of the version it was made from."""
 
-    folder: Path
+    folder: str
     workspace: str
     well: Well
     frame: str
@@ -56,7 +56,7 @@ class Version:
     @property
     def path(self) -> Path:
         """Of its Parquet file."""
-        return self.folder / "blobs" / self.blob[:2] / self.blob[2:4] / f"{self.blob}.parquet"
+        return Path(self.folder, "blobs") / self.blob[:2] / self.blob[2:4] / f"{self.blob}.parquet"
 
     def __str__(self) -> str:
         return f"{self.workspace}/{self.curve} v{self.number}"
@@ -67,9 +67,10 @@ def is_folder(path: Path) -> bool:
     return path.is_dir() and (path / "blobs").is_dir() and has_tables(path)
 
 
-def versions_of(folder: Path) -> list[Version]:
+def versions_of(folder: Path, frame: str | None = None, well: str | None = None) -> list[Version]:
     """All versions, curve by curve, each behind the one it was made from; no blob is opened.
 
+    frame: a name for the frame of all, instead of what the tables say; well: of the well where they name none.
     CurveError where a table is missing or contradicts another, in one line that names the row.
     """
     tables = tables_of(folder)
@@ -84,7 +85,10 @@ def versions_of(folder: Path) -> list[Version]:
         rows.setdefault(key, []).append(row)
     found: list[Version] = []
     taken: set[tuple[str, str, str, str]] = set()
-    for key, curve in curves.items():
+    for key, row in curves.items():
+        curve = row | ({"frame": frame} if frame else {})
+        if well and not _said(row, "well", "well_name"):
+            curve["well"] = well
         workspace = workspaces.get(_said(curve, "workspace_id"))
         name = _said(curve, "name", "mnemonic")
         if workspace is None or not name:
@@ -150,7 +154,7 @@ def _version(folder: Path, workspace: Row, curve: Row, name: str, row: Row, blob
     if not place:
         raise CurveError(f"workspace {_said(workspace, 'workspace_id', 'id')} has no name")
     return Version(
-        folder=folder,
+        folder=str(folder),
         workspace=place,
         well=Well(
             _said(curve, "well", "well_name") or place,

@@ -4,18 +4,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ..curves.errors import CurveError
-from ..curves.names import LATEST, normal, suffixed
+from ..curves.names import normal, suffixed
 from ..curves.pack import Packed, Previous
-from ..curves.schema import Descriptor, parse_manifest
+from ..curves.schema import Descriptor
 from ..curves.well import entry
-from ..oci import media
-from ..oci.errors import CurveConflict, ManifestUnknown, NameUnknown, PreconditionFailed, RegistryError
+from ..oci.errors import CurveConflict, PreconditionFailed, RegistryError
 from ..oci.repository import Pushable
 from .blobs import Blobs
-from .follow import follow, retitled
+from .follow import follow, retitled, unchanged
 from .parcel import Place, ReadFile, Wanted
 from .report import Counts
-from .versions import push_version
+from .versions import push_version, version_named
 from .wells import RACES, Home
 
 REMEMBERED = 2000
@@ -49,14 +48,15 @@ class CurvePush:
         self._frame = file.parcel.frames[place[0]]
         self._mnemonic = self._frame.curves[place[1]].mnemonic
         self._segment = self._frame.curves[place[1]].segment
-        self._previous: Previous | None = None
+        self._previous: Previous | None = None  # what `latest` names
+        self._parent: Previous | None = None  # what the curve follows: the same, but for a version out of a folder
         self._fresh = not home.may_have(self._path)
 
     @property
     def wanted(self) -> Wanted:
         """What is to be packed again, where `packed` is None after `prepare`."""
-        assert self._previous is not None
-        return self._place, self._segment, self._previous
+        assert self._parent is not None
+        return self._place, self._segment, self._parent
 
     async def prepare(self) -> None:
         """Look at what the repository holds; a segment taken by a curve of another true name is stepped aside from."""
@@ -68,19 +68,28 @@ class CurvePush:
         packed = self._file.packed(self._place)
         if self._segment != self._frame.curves[self._place[1]].segment:
             packed = retitled(packed, self._segment)
-        if self._previous is None:
+        parent = self._previous
+        if parent is None:
+            if self._file.step:
+                self._file.step.first()
             self.packed = packed
             return
-        found = self._previous.config.frame
+        found = parent.config.frame
         if normal(found) != normal(self._frame.name):
             raise CurveError(f"{self._repository.name} is of the frame {found!r}; choose another name")
-        self.packed = follow(packed, self._previous)
+        if self._file.step:
+            if await self._file.step.stands(self._repository, parent, packed.config):
+                self.packed = unchanged(parent)
+                return
+            parent = self._file.step.parent(parent, packed.config)
+        self._parent = parent
+        self.packed = follow(packed, parent)
 
     async def _look(self) -> Previous | None:
         """What `latest` names: as far as this import knows, which the push then makes sure of."""
         if (pushed := self._target.pushed.get(self._repository.name)) is not None:
             return pushed
-        return None if self._fresh else await previous_version(self._repository)
+        return None if self._fresh else await version_named(self._repository)
 
     async def push(self) -> Descriptor:
         """The version, pushed; its line in the well index."""
@@ -94,6 +103,8 @@ class CurvePush:
             except PreconditionFailed:  # another importer moved `latest`: its version is the parent now
                 self._target.pushed.pop(self._repository.name, None)
                 self.packed, self._fresh = None, False
+                if self._file.step:
+                    self._file.step.forget()
                 continue
             except CurveConflict:
                 self._step_aside()
@@ -111,8 +122,10 @@ class CurvePush:
         self._counts.blobs_reused += len(named - packed.blobs.keys())
         if not packed.changed:
             return
-        await push_version(self._repository, packed, self._previous, self._send, self._target.tags)
+        number = await push_version(self._repository, packed, self._previous, self._send, self._target.tags)
         self._target.remember(self._repository.name, packed)
+        if self._file.step:
+            self._file.step.pushed(number, packed)
         self._counts.sent += len(packed.raw) * (1 + len(self._target.tags))
 
     async def _send(self, repository: Pushable, data: bytes) -> None:
@@ -133,16 +146,3 @@ class CurvePush:
     @property
     def _repository(self) -> Pushable:
         return self._target.repository(f"{self._home.name}/{self._path}")
-
-
-async def previous_version(repository: Pushable) -> Previous | None:
-    """What `latest` of a curve's repository names, or None for a new one; CurveError where it is no curve."""
-    try:
-        _, raw = await repository.get_manifest(LATEST)
-    except (ManifestUnknown, NameUnknown):
-        return None
-    manifest = parse_manifest(raw)
-    if manifest.artifactType != media.CURVE or manifest.config is None:
-        found = manifest.artifactType or "something else"
-        raise CurveError(f"{repository.name} holds {found}, not a curve; move it away")
-    return Previous.parse(raw, await repository.read_blob(manifest.config.digest))

@@ -1,4 +1,7 @@
-"""Which files are meant: paths, folders with all that lies below them, and globs where no shell has expanded them."""
+"""Which files are meant: paths, folders with all that lies below them, and globs where no shell has expanded them.
+
+A DataForge folder is one of them, as it is: what lies in it is named by its tables.
+"""
 
 import glob
 import os
@@ -8,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..curves.files import is_log_file
+from ..curves.folder import is_folder
 
 
 @dataclass
@@ -41,10 +45,10 @@ def _add(path: Path, found: Found, met: set[tuple[int, int]]) -> None:
     except OSError as error:
         found.problems[str(path)] = error.strerror or str(error)
         return
-    if stat.S_ISDIR(kind.st_mode):
+    if stat.S_ISDIR(kind.st_mode) and not _is_dataforge(path):
         for file in _below(path, found, set()):
             _once(file, found, met)
-    elif stat.S_ISREG(kind.st_mode):
+    elif stat.S_ISREG(kind.st_mode) or stat.S_ISDIR(kind.st_mode):
         _once(path, found, met)
     else:
         found.problems[str(path)] = "it is neither a file nor a folder"
@@ -76,9 +80,18 @@ def _below(folder: Path, found: Found, above: set[tuple[int, int]]) -> Iterator[
         path = folder / entry.name
         if entry.name.startswith("."):  # also the `._x.las` that some systems leave beside each x.las
             found.skipped += entry.is_file()
+        elif entry.is_dir() and _is_dataforge(path):
+            yield path
         elif entry.is_dir():
             yield from _below(path, found, above | {(here.st_dev, here.st_ino)})
         elif is_log_file(path) and (entry.is_file() or entry.is_symlink()):
             yield path
         else:
             found.skipped += 1
+
+
+def _is_dataforge(path: Path) -> bool:
+    try:
+        return is_folder(path)
+    except OSError:  # who looks into it says so
+        return False

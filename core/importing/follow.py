@@ -18,8 +18,8 @@ def follow(packed: Packed, previous: Previous) -> Packed | None:
     None where the values were cut into segments of another size than those before: then they must be packed again.
     """
     before, config = previous.config, packed.config
-    if _says_the_same(before, config):
-        return Packed(previous.manifest, previous.raw, previous.digest, before, {}, changed=False)
+    if says_the_same(before, config):
+        return unchanged(previous)
     if before.chunking != config.chunking:
         return None
     known = {header.content: layer for header, layer in zip(before.segments, previous.layers("values"), strict=False)}
@@ -35,6 +35,11 @@ def follow(packed: Packed, previous: Previous) -> Packed | None:
     return _with(packed, layers, {**packed.manifest.annotations, schema.PARENT: previous.digest}, previous)
 
 
+def unchanged(previous: Previous) -> Packed:
+    """A version as it stands: nothing to push."""
+    return Packed(previous.manifest, previous.raw, previous.digest, previous.config, {}, changed=False)
+
+
 def retitled(packed: Packed, segment: str) -> Packed:
     """The same in a repository of another segment: the names of its files follow."""
     layers = []
@@ -47,7 +52,7 @@ def retitled(packed: Packed, segment: str) -> Packed:
     return _with(packed, layers, packed.manifest.annotations, None)
 
 
-def _says_the_same(before: Config, config: Config) -> bool:
+def says_the_same(before: Config, config: Config) -> bool:
     """Equal but for where it came from and how its values are cut."""
     return config == msgspec.structs.replace(
         before,

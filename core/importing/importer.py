@@ -80,7 +80,7 @@ class Importer:
         frames = {number: file.parcel.frames[number] for number in numbers}
         for frame in frames.values():
             _count(home, frame, pushed.report)
-        if not self._again and await _complete(home, frames.values()):
+        if not self._again and file.content is not None and await _complete(home, frames.values()):
             curves = sum(len(frame.curves) for frame in frames.values())
             pushed.report.curves += curves
             self._target.advance(curves)
@@ -103,7 +103,7 @@ class Importer:
         pushed.rest.append((home, lines, kept))
 
     async def _keep(self, home: Home, file: ReadFile, frame: FrameParcel, report: FileReport) -> Kept | None:
-        """The file as received, its bytes sent; None where the registry has it, or there is none (a folder)."""
+        """The file as received, its bytes sent; None where the registry has it, or it came out of a folder."""
         if file.content is None or frame.original is None:
             return None
         digest = Digest.parse(f"sha256:{frame.original.sha256}")

@@ -16,6 +16,7 @@ from ..curves.names import curve_slugs, slug
 from ..curves.pack import Packed, Previous, pack, pack_index
 from ..oci import media
 from ..oci.digest import Digest
+from .chain import Step
 
 
 class CurveParcel(msgspec.Struct, frozen=True):
@@ -39,7 +40,7 @@ class FrameParcel(msgspec.Struct, frozen=True):
 
 
 class Parcel(msgspec.Struct, frozen=True):
-    """A file, with its size in bytes, or a folder."""
+    """A file, with its size in bytes; folder: out of a folder, whose files are not kept as received."""
 
     size: int
     folder: bool
@@ -57,13 +58,14 @@ Repack = Callable[[Sequence[Wanted]], Awaitable[list[Packed]]]
 
 @dataclass(frozen=True)
 class ReadFile:
-    """A file that was read: its parcel, and the content that is kept as received (a folder has none)."""
+    """A file that was read: its parcel, and the content that is kept as received (none out of a folder)."""
 
     name: str
     content: Path | bytes | None
     parcel: Parcel
     blobs: Sequence[bytes] = field(repr=False)
     repack: Repack = field(repr=False)
+    step: Step | None = None  # of a version out of a folder
 
     def packed(self, place: Place) -> Packed:
         """A curve as the first version of its repository."""
@@ -77,17 +79,13 @@ class ReadFile:
         return Packed(manifest, raw, Digest.of(raw), schema.parse_config(config), blobs)
 
 
-def lineage_of(source: str | None) -> schema.Lineage:
-    """How an imported version came to be. source: the REF of the artifact the file was pushed as."""
-    return schema.Lineage(
-        operation="import", inputs=[schema.LineageInput(ref=source, role="original")] if source else []
-    )
+IMPORTED = schema.Lineage(operation="import")
 
 
 def parcel_of(
-    frames: Sequence[Frame], size: int, *, folder: bool = False, source: str | None = None
+    frames: Sequence[Frame], size: int, *, folder: bool = False, lineage: schema.Lineage = IMPORTED
 ) -> tuple[Parcel, list[bytes]]:
-    """The frames of a file of so many bytes, packed."""
+    """The frames of a file of so many bytes, packed. lineage: how its versions came to be."""
     blobs: list[bytes] = []
     places: dict[str, int] = {}
 
@@ -100,7 +98,7 @@ def parcel_of(
     packed = []
     for frame in frames:
         curves = []
-        for mnemonic, segment, curve in _packed(frame, source):
+        for mnemonic, segment, curve in _packed(frame, lineage):
             assert curve.manifest.config is not None
             parts = [curve.manifest.config.digest, *(layer.digest for layer in curve.manifest.layers)]
             held = [place(digest, curve.blobs[digest]) for digest in parts]
@@ -110,8 +108,8 @@ def parcel_of(
     return Parcel(size, folder, packed), blobs
 
 
-def _packed(frame: Frame, source: str | None) -> list[tuple[str, str, Packed]]:
-    index, lineage = pack_index(frame.index, frame.name), lineage_of(source)
+def _packed(frame: Frame, lineage: schema.Lineage) -> list[tuple[str, str, Packed]]:
+    index = pack_index(frame.index, frame.name)
     slugs = curve_slugs(curve.mnemonic for curve in frame.curves)
     return [
         (curve.mnemonic, slugs[curve.mnemonic], pack(frame, curve, slugs[curve.mnemonic], index, lineage=lineage))
@@ -119,11 +117,11 @@ def _packed(frame: Frame, source: str | None) -> list[tuple[str, str, Packed]]:
     ]
 
 
-def repacked(frames: Sequence[Frame], wanted: Sequence[Wanted], source: str | None = None) -> list[Packed]:
+def repacked(frames: Sequence[Frame], wanted: Sequence[Wanted], lineage: schema.Lineage = IMPORTED) -> list[Packed]:
     """Some curves again, each at its segment as what follows a version."""
     indexes = {number: pack_index(frames[number].index, frames[number].name) for (number, _), _, _ in wanted}
     return [
-        pack(frames[frame], frames[frame].curves[curve], segment, indexes[frame], previous, lineage=lineage_of(source))
+        pack(frames[frame], frames[frame].curves[curve], segment, indexes[frame], previous, lineage=lineage)
         for (frame, curve), segment, previous in wanted
     ]
 

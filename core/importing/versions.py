@@ -8,10 +8,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from ..curves.errors import CurveError
 from ..curves.names import LATEST
 from ..curves.pack import Packed, Previous
+from ..curves.schema import parse_manifest
 from ..oci import media
-from ..oci.errors import PreconditionFailed, RegistryError
+from ..oci.errors import ManifestUnknown, NameUnknown, PreconditionFailed, RegistryError
 from ..oci.repository import Pushable
 
 Target = TypeVar("Target", bound=Pushable)
@@ -45,6 +47,19 @@ async def push_version(
         await repository.push_manifest(packed.raw, media.OCI_MANIFEST, [tag])
     numbers = [number for tag in moved if (number := number_of(tag))]
     return max(numbers, default=0) or await _number(repository, packed)
+
+
+async def version_named(repository: Pushable, tag: str = LATEST) -> Previous | None:
+    """What a tag of a curve's repository names, or None where there is none; CurveError where it is no curve."""
+    try:
+        _, raw = await repository.get_manifest(tag)
+    except (ManifestUnknown, NameUnknown):
+        return None
+    manifest = parse_manifest(raw)
+    if manifest.artifactType != media.CURVE or manifest.config is None:
+        found = manifest.artifactType or "something else"
+        raise CurveError(f"{repository.name} holds {found}, not a curve; move it away")
+    return Previous.parse(raw, await repository.read_blob(manifest.config.digest))
 
 
 def number_of(tag: str) -> int:

@@ -7,20 +7,19 @@ share a frame of a well are pushed in the order of the files, so that the later 
 import asyncio
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from ...core.curves.errors import CurveError
 from ...core.curves.names import normal
 from ...core.importing.importer import Importer, Pushed
 from ...core.importing.parcel import ReadFile
-from ...core.importing.reading import Reading, read_in
+from ...core.importing.reading import read_in
 from ...core.importing.report import FileReport, Status
 from ...core.oci import errors
 from ...core.oci.errors import RegistryError
 from ...core.sandbox import Sandbox
+from .parts import Part
 
 ROOM = 96 << 20
 """Bytes of files that are read or pushed at the same time; one that is larger is alone."""
@@ -42,24 +41,10 @@ class Watch(Protocol):
 
 
 @dataclass(frozen=True)
-class Naming:
-    """What the user says of all files (see core.curves.files.read_frames)."""
-
-    frame: str | None = None
-    index: str | None = None
-    well: str | None = None
-
-    def reading(self, path: Path) -> Reading:
-        """Of one file."""
-        return Reading(path=str(path.absolute()), frame=self.frame, index=self.index, well=self.well)
-
-
-@dataclass(frozen=True)
 class _Taken:
-    """A file in hand."""
+    """What is in hand."""
 
-    path: Path
-    size: int
+    part: Part
     started: float
 
 
@@ -86,23 +71,22 @@ class Room:
 class ImportRun:
     """One import. `reports` grows as files are done, and is there also where `run` is cancelled."""
 
-    def __init__(self, importer: Importer, sandbox: Sandbox, naming: Naming, watch: Watch) -> None:
+    def __init__(self, importer: Importer, sandbox: Sandbox, watch: Watch) -> None:
         self.reports: list[FileReport] = []
-        self._importer, self._sandbox, self._naming, self._watch = importer, sandbox, naming, watch
+        self._importer, self._sandbox, self._watch = importer, sandbox, watch
         self._room = Room()
         self._hopeless: RegistryError | None = None
         self._last: dict[tuple[str, str], asyncio.Task[None]] = {}
 
-    async def run(self, files: Sequence[Path]) -> None:
+    async def run(self, parts: Sequence[Part]) -> None:
         """All of them; what goes wrong with one stands in its report."""
         async with asyncio.TaskGroup() as group:
             reads: asyncio.Queue[asyncio.Task[tuple[_Taken, ReadFile] | None] | None] = asyncio.Queue()
 
             async def read_ahead() -> None:
-                for path in files:
-                    size = await asyncio.to_thread(size_of, path)
-                    await self._room.take(size)
-                    await reads.put(group.create_task(self._read(_Taken(path, size, time.monotonic()))))
+                for part in parts:
+                    await self._room.take(part.size)
+                    await reads.put(group.create_task(self._read(_Taken(part, time.monotonic()))))
                 await reads.put(None)
 
             group.create_task(read_ahead())
@@ -117,9 +101,10 @@ class ImportRun:
         if self._hopeless:
             self._close(taken, _report(taken, "failed", f"not tried: {self._hopeless}"))
             return None
-        self._watch.opened(taken.path.name)
+        part = taken.part
+        self._watch.opened(part.name)
         try:
-            return taken, await read_in(self._sandbox, self._naming.reading(taken.path), str(taken.path))
+            return taken, await read_in(self._sandbox, part.reading, part.name, part.step)
         except CurveError as error:
             self._close(taken, _report(taken, "refused", str(error)))
             return None
@@ -146,7 +131,7 @@ class ImportRun:
         except (CurveError, RegistryError) as error:
             self._close(taken, self._failed(taken, error))
             return None
-        self._room.give(taken.size)  # what is left to do needs no more than its lines in the index
+        self._room.give(taken.part.size)  # what is left to do needs no more than its lines in the index
         return pushed
 
     async def _complete(self, taken: _Taken, pushed: Pushed) -> None:
@@ -168,19 +153,12 @@ class ImportRun:
 
     def _close(self, taken: _Taken, report: FileReport, in_hand: bool = True) -> None:
         if in_hand:
-            self._room.give(taken.size)
+            self._room.give(taken.part.size)
         self.reports.append(report)
-        self._watch.closed(report, taken.size)
+        self._watch.closed(report, taken.part.size)
 
 
 def _report(taken: _Taken, status: Status, reason: str) -> FileReport:
-    report = FileReport(file=str(taken.path), status=status, reason=" ".join(reason.split()), received=taken.size)
+    report = FileReport(file=taken.part.name, status=status, reason=" ".join(reason.split()), received=taken.part.size)
     report.seconds = time.monotonic() - taken.started
     return report
-
-
-def size_of(path: Path) -> int:
-    """Bytes of a file; 0 of one that is gone meanwhile: who reads it says so."""
-    with suppress(OSError):
-        return path.stat().st_size
-    return 0

@@ -3,7 +3,6 @@
 Exit codes: 0 all files are there, 1 some were refused or failed (the others are there), 2 the command cannot be used.
 """
 
-import asyncio
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
     from ...core.importing.discovery import Found
     from ...core.oci.repository import Pushable
-    from ..client.imports import Naming
+    from ..client.parts import Naming
     from ..client.remote import RemoteRegistry
     from .import_report import Outcome
 
@@ -28,6 +27,7 @@ Into = Annotated[str, typer.Option("--into", help="[http[s]://HOST[:PORT]/]PROJE
 Frame = Annotated[str | None, typer.Option(help="Name of the frame; else the file's own, or log.")]
 Well = Annotated[str | None, typer.Option(help="Name of the well where a file says none.")]
 Index = Annotated[str | None, typer.Option(help="The index column of a table (CSV, Parquet).")]
+Comma = Annotated[bool, typer.Option("--decimal-comma", help="`12,5` is a number in CSV.")]
 Tags = Annotated[
     list[str] | None, typer.Option("--tag", help="Also tag each version so: raw, edited, final, approved ...")
 ]
@@ -51,6 +51,7 @@ def import_(
     frame: Frame = None,
     well: Well = None,
     index: Index = None,
+    decimal_comma: Comma = False,
     tag: Tags = None,
     again: Again = False,
     dry_run: DryRun = False,
@@ -64,7 +65,7 @@ def import_(
         from ...core.curves.names import checked_project, split_base
         from ...core.importing.discovery import find
         from ...core.oci.names import is_tag
-        from ..client.imports import Naming
+        from ..client.parts import Naming
         from .import_report import Outcome, show
 
         base, project = split_base(into)
@@ -76,7 +77,9 @@ def import_(
             raise CurveError(f"--report {report}: there is no folder {report.parent}")
         found = find(paths)
         outcome = Outcome(screen.address(base), project, dry_run, found)
-        work = _Work(outcome, Naming(frame, index, well), tuple(tag or ()), again, jobs or _cores(), timeout)
+        work = _Work(
+            outcome, Naming(frame, index, well, decimal_comma), tuple(tag or ()), again, jobs or _cores(), timeout
+        )
         try:
             screen.run(work.run(found))
         except KeyboardInterrupt:
@@ -104,16 +107,18 @@ class _Work:
         """All files that were found; the outcome has their reports, however it ends."""
         from ...core.importing.importer import Importer
         from ...core.sandbox import Sandbox, SandboxLimits
-        from ..client.imports import ImportRun, size_of
+        from ..client.imports import ImportRun
+        from ..client.parts import parts_of
         from ..client.remote import RemoteRegistry
         from .import_progress import ImportProgress
 
         memory, seconds = _memory(), int(self._timeout) + 1
         limits = SandboxLimits(memory=memory, seconds=seconds, wall=self._timeout, answer=memory)
-        sizes = await asyncio.to_thread(lambda: [size_of(path) for path in found.files])
-        with ImportProgress(len(sizes), sum(sizes)) as progress:
-            async with RemoteRegistry(self._outcome.registry) as registry, Sandbox(self._jobs, limits) as sandbox:
-                await registry.check()
+        async with RemoteRegistry(self._outcome.registry) as registry, Sandbox(self._jobs, limits) as sandbox:
+            await registry.check()
+            parts = await parts_of(sandbox, found, self._naming, self._again)
+            self._outcome.names = [part.name for part in parts]
+            with ImportProgress(len(parts), sum(part.size for part in parts)) as progress:
                 importer = Importer(
                     self._repositories(registry),
                     self._outcome.project,
@@ -121,9 +126,9 @@ class _Work:
                     again=self._again,
                     advance=progress.curves,
                 )
-                run = ImportRun(importer, sandbox, self._naming, progress)
+                run = ImportRun(importer, sandbox, progress)
                 self._outcome.files = run.reports
-                await run.run(found.files)
+                await run.run(parts)
                 self._outcome.ended = True
 
     def _repositories(self, registry: "RemoteRegistry") -> "Callable[[str], Pushable]":

@@ -49,13 +49,13 @@ class ImportProgress:
 
     def opened(self, name: str) -> None:
         """A file is read now."""
-        self._now.append(name)
+        self._now.append(_short(name))
         self._show()
 
     def closed(self, report: FileReport, size: int) -> None:
         """A file is done."""
         self._done += 1
-        name = report.file.replace("\\", "/").rpartition("/")[2]
+        name = _short(report.file)
         if name in self._now:
             self._now.remove(name)
         self._progress.advance(self._task, size)
@@ -66,3 +66,7 @@ class ImportProgress:
         now = names if len(names) <= _SHOWN else names[: _SHOWN - 1] + "…"
         counts = f"{self._done}/{self._files} files, {self._curves} curves"
         self._progress.update(self._task, counts=counts, now=escape(now))
+
+
+def _short(name: str) -> str:
+    return name.replace("\\", "/").rpartition("/")[2]

@@ -21,12 +21,13 @@ _NAMED = 3
 
 @dataclass
 class Outcome:
-    """files: reports in the order they were done. ended: no file is missing among them."""
+    """names: of all files, in order; files: reports in the order they were done. ended: none is missing among them."""
 
     registry: str
     project: str
     dry_run: bool
     found: Found
+    names: list[str] = field(default_factory=list)
     files: list[FileReport] = field(default_factory=list)
     interrupted: bool = False
     ended: bool = False
@@ -35,7 +36,7 @@ class Outcome:
     @property
     def reports(self) -> list[FileReport]:
         """Of all files in the order they were given, then of what could not be found."""
-        place = {str(path): number for number, path in enumerate(self.found.files)}
+        place = {name: number for number, name in enumerate(self.names)}
         reports = sorted(self.files, key=lambda report: place.get(report.file, 0))
         return reports + [FileReport(file=n, status="refused", reason=why) for n, why in self.found.problems.items()]
 
