@@ -1,13 +1,16 @@
 """LocalRepository: where bytes and records meet. Bound to who asks and to one name; each call asks for the right."""
 
-from collections.abc import AsyncGenerator, Callable
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from functools import partial
 from uuid import UUID, uuid4
 
 from .access import Action, Principal, permits, require
 from .cataloguing import describe
 from .curves.catalogue import home_of
+from .oci import media
 from .oci.accessory import accessory_of
+from .oci.bundle import BUNDLED, named, unbundled
 from .oci.digest import Digest
 from .oci.errors import BlobUnknown, ManifestTooLarge, ManifestUnknown, NameUnknown, UploadUnknown
 from .oci.manifest import Manifest, parse
@@ -131,18 +134,27 @@ class LocalRepository:
         numbered: bool = False,
     ) -> tuple[Manifest, artifacts.Pushed]:
         """One push, one transaction, under a digest that the bytes must have (None: their SHA-256). `numbered`: with
-        the next version number as one more tag, unless it has one. `expected` is of the named tags only."""
+        the next version number as one more tag, unless it has one. `expected` is of the named tags only. A body of type
+        media.BUNDLE brings blobs along, which are stored before it."""
         home = await self._home()
         self._require_push(home)  # before the body: nobody else has it read
-        raw = await body.read(self._store.limits.manifest)
-        if raw is None:
-            limit = self._store.limits.manifest
+        limit, parts = self._store.limits.manifest, list[bytes]()
+        if content_type == media.BUNDLE:
+            raw = await body.read(limit + BUNDLED)
+            if raw is not None:
+                bundle = unbundled(raw)
+                content_type, raw, parts = bundle.media_type, bundle.manifest, bundle.blobs
+        else:
+            raw = await body.read(limit)
+        if raw is None or len(raw) > limit:
             raise ManifestTooLarge(f"a manifest may have at most {limit} bytes here", {"limit": limit})
         found = Digest.of(raw, digest.algorithm if digest else "sha256")
         if digest is not None:
             compare(digest, found)
         manifest = parse(raw, content_type, found)
+        brought = named(manifest, parts)
         repository_id = await self._made(home)
+        await asyncio.gather(*(self._store_whole(repository_id, each, content) for each, content in brought.items()))
         push = Push(
             repository_id,
             manifest,
@@ -155,6 +167,9 @@ class LocalRepository:
             await describe(self._store.reading, self._linked, self._name, home.rights.sparse, manifest),
         )
         return manifest, await self._store.pushes.get(push)
+
+    async def _store_whole(self, repository_id: int, digest: Digest, content: bytes) -> None:
+        await store_body(self._store, repository_id, digest, Body(once(content), len(content), self._store.limits.blob))
 
     async def delete_manifest(self, digest: Digest) -> None:
         """The manifest and its tags: ManifestUnknown, ManifestReferenced."""
@@ -250,6 +265,11 @@ class LocalRepository:
                 who.request_id,
             )
         )
+
+
+async def once(content: bytes) -> AsyncIterator[bytes]:
+    """Bytes as a body that comes in one piece."""
+    yield content
 
 
 def _blob_unknown() -> BlobUnknown:

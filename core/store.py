@@ -13,7 +13,7 @@ from ..drivers import base
 from .batch import Batch, apart
 from .cache import ByteCache
 from .reading import BlobReading
-from .records import artifacts, lookup, uploads
+from .records import artifacts, blobs, lookup, uploads
 from .records.database import Database
 from .records.pulls import PullLog
 
@@ -66,6 +66,8 @@ class Store:
         )
         self.starts = Batch[None, uploads.New, None](nullcontext, lambda _, news: start(news))
         self.smalls = Batch[None, uploads.Small, uploads.Upload](nullcontext, lambda _, smalls: store(smalls))
+        inline = apart(partial(blobs.store_inline, database, lease=limits.lease))
+        self.inlines = Batch[None, blobs.Small, None](nullcontext, lambda _, smalls: inline(smalls))
         self.pushes = artifacts.pushes(database, limits.lease)
         self._later: set[asyncio.Task[None]] = set()
 

@@ -89,7 +89,7 @@ async def store_body(store: Store, repository_id: int, digest: Digest, body: Bod
     content = await body.read(store.limits.inline)
     if content is not None:
         compare(digest, Digest.of(content, digest.algorithm))
-        await blobs.store_inline(store.database, repository_id, digest, content, store.limits.lease)
+        await store.inlines.get(blobs.Small(repository_id, digest, content))
         store.reading.keep(digest, content)
         return
     hasher = hashing.OneRequest(digest.algorithm)

@@ -29,6 +29,15 @@ class Blobs:
             self._remember(digest, repository)
         self._count(counts, len(data), sent)
 
+    def goes_along(self, repository: Pushable, data: bytes, counts: Counts) -> None:
+        """Bytes go with the manifest that names them; reused where the registry has them, which costs less than to
+        have them mounted."""
+        digest = Digest.of(data)
+        counts.blobs_sent += digest not in self._homes
+        counts.blobs_reused += digest in self._homes
+        counts.sent += len(data)
+        self._remember(digest, repository)
+
     async def push_file(
         self, repository: Pushable, path: Path, digest: Digest, size: int, counts: Counts, fresh: bool
     ) -> None:

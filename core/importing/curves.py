@@ -122,7 +122,9 @@ class CurvePush:
         self._counts.blobs_reused += len(named - packed.blobs.keys())
         if not packed.changed:
             return
-        number = await push_version(self._repository, packed, self._previous, self._send, self._target.tags)
+        number = await push_version(
+            self._repository, packed, self._previous, self._send, self._target.tags, self._goes_along
+        )
         self._target.remember(self._repository.name, packed)
         if self._file.step:
             self._file.step.pushed(number, packed)
@@ -130,6 +132,9 @@ class CurvePush:
 
     async def _send(self, repository: Pushable, data: bytes) -> None:
         await self._target.blobs.push(repository, data, self._counts, self._fresh)
+
+    def _goes_along(self, data: bytes) -> None:
+        self._target.blobs.goes_along(self._repository, data, self._counts)
 
     def _step_aside(self) -> None:
         following = suffixed(self._mnemonic, "curve")

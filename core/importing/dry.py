@@ -1,6 +1,6 @@
 """Repositories that are looked at and not written to: what an import would send is counted, and nothing is sent."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 from ..oci.digest import Digest
@@ -18,6 +18,11 @@ class DryRepository:
     def name(self) -> str:
         """The repository's."""
         return self._repository.name
+
+    @property
+    def bundles(self) -> bool:
+        """Not: each blob is looked for."""
+        return False
 
     async def stat_blob(self, digest: Digest) -> Blob:
         """As the repository."""
@@ -59,7 +64,9 @@ class DryRepository:
         """The digest that it would have."""
         return Digest.of(raw)
 
-    async def push_next(self, raw: bytes, media_type: str, tag: str, expected: str | None) -> list[str]:
+    async def push_next(
+        self, raw: bytes, media_type: str, tag: str, expected: str | None, blobs: Sequence[bytes] = ()
+    ) -> list[str]:
         """Some number, since one would be given."""
         return [tag, "v1"]
 

@@ -1,12 +1,12 @@
 """The repositories of this process as an import writes to them: every push asks for the right of whoever it is for."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from ..access import Principal
 from ..curves.schema import checked
-from ..local import LocalRepository
+from ..local import LocalRepository, once
 from ..oci.digest import Digest
 from ..oci.errors import BlobUnknown, ManifestUnknown, NameUnknown
 from ..oci.repository import Blob, Pushable, Stored
@@ -35,6 +35,11 @@ class Shelf:
     def name(self) -> str:
         """`project/well/frame/curve`, or fewer segments."""
         return self._name
+
+    @property
+    def bundles(self) -> bool:
+        """Not: here is no request to be saved."""
+        return False
 
     async def stat_blob(self, digest: Digest) -> Blob:
         """The blob, or BlobUnknown."""
@@ -72,7 +77,7 @@ class Shelf:
         digest = Digest.of(data)
         if await self._has(digest, source, look):
             return False
-        await self._repository.push_blob(digest, Body(_once(data), len(data), self._limit))
+        await self._repository.push_blob(digest, Body(once(data), len(data), self._limit))
         return True
 
     async def push_file(
@@ -90,7 +95,9 @@ class Shelf:
         """A manifest under all tags or none; PreconditionFailed."""
         return (await self._put(raw, media_type, tags, expected, fresh, numbered=False))[0]
 
-    async def push_next(self, raw: bytes, media_type: str, tag: str, expected: str | None) -> list[str]:
+    async def push_next(
+        self, raw: bytes, media_type: str, tag: str, expected: str | None, blobs: Sequence[bytes] = ()
+    ) -> list[str]:
         """A manifest under a tag and the next `vN`; the tags that were set."""
         _, version = await self._put(raw, media_type, [tag], expected, expected is None, numbered=True)
         return [tag, f"v{version}"]
@@ -99,7 +106,7 @@ class Shelf:
         self, raw: bytes, media_type: str, tags: list[str], expected: str | None, fresh: bool, numbered: bool
     ) -> tuple[Digest, int | None]:
         manifest, pushed = await self._repository.push_manifest(
-            Body(_once(raw), len(raw), None),
+            Body(once(raw), len(raw), None),
             media_type,
             Digest.of(raw),
             tags,
@@ -118,7 +125,3 @@ class Shelf:
         except (BlobUnknown, NameUnknown):
             return False
         return True
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data

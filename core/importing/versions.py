@@ -13,6 +13,7 @@ from ..curves.names import LATEST
 from ..curves.pack import Packed, Previous
 from ..curves.schema import parse_manifest
 from ..oci import media
+from ..oci.bundle import along
 from ..oci.errors import ManifestUnknown, NameUnknown, PreconditionFailed, RegistryError
 from ..oci.repository import Pushable
 
@@ -28,15 +29,20 @@ async def push_version(
     previous: Previous | None,
     send: Send[Target],
     tags: Sequence[str] = (),
+    goes_along: Callable[[bytes], None] = lambda data: None,
 ) -> int:
     """The number N of `vN` that the version got. previous: what `latest` names now, None for the first version.
 
-    tags: others to move with it, wherever they stand. PreconditionFailed: `latest` moved meanwhile, nothing is changed.
+    tags: others to move with it, wherever they stand. goes_along(data) is told of each blob that goes with the manifest
+    instead of by `send`. PreconditionFailed: `latest` moved meanwhile, nothing is changed.
     """
-    await asyncio.gather(*(send(repository, data) for data in packed.blobs.values()))
+    blobs = along(packed.blobs.values()) if repository.bundles else []
+    for data in blobs:
+        goes_along(data)
+    await asyncio.gather(*(send(repository, data) for data in packed.blobs.values() if data not in blobs))
     try:
         moved = await repository.push_next(
-            packed.raw, media.OCI_MANIFEST, LATEST, expected=previous.digest if previous else None
+            packed.raw, media.OCI_MANIFEST, LATEST, previous.digest if previous else None, blobs
         )
     except PreconditionFailed:
         # Ours already where the answer of a first attempt was lost on its way; a second one is given the same number.

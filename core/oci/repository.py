@@ -1,6 +1,6 @@
 """What a repository can do, wherever it is: here (core/local.py) or behind HTTP (registry/client)."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -52,6 +52,11 @@ class Pushable(Repository, Protocol):
         """`project/well/frame/curve`, or fewer segments."""
         ...
 
+    @property
+    def bundles(self) -> bool:
+        """Whether `push_next` sends blobs along with the manifest in one request."""
+        ...
+
     async def read_blob(self, digest: str) -> bytes:
         """A whole blob, checked; BlobUnknown, ContentMismatch."""
         ...
@@ -74,9 +79,11 @@ class Pushable(Repository, Protocol):
         PreconditionFailed where that does not hold."""
         ...
 
-    async def push_next(self, raw: bytes, media_type: str, tag: str, expected: str | None) -> list[str]:
+    async def push_next(
+        self, raw: bytes, media_type: str, tag: str, expected: str | None, blobs: Sequence[bytes] = ()
+    ) -> list[str]:
         """A manifest under a tag, as above (None: there is none yet), and under the next `vN`; the tags that were set,
-        none where the registry cannot number."""
+        none where the registry cannot number. blobs: of its small ones, to go along; only where it `bundles`."""
         ...
 
     async def tags(self) -> list[str]:

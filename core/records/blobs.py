@@ -1,5 +1,6 @@
 """Blobs, links and charges: the protocol of schema.sql section 7, called."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -10,7 +11,7 @@ from .calls import fetchrow, fetchval
 from .database import Database
 
 SELECT_CLAIM = "SELECT state, generation, blob_id FROM blob_claim($1, $2, $3, $4)"
-SELECT_INLINE = "SELECT blob_inline(ARRAY[$1::bigint], ARRAY[$2::text], ARRAY[$3::bytea], $4)"
+SELECT_INLINE = "SELECT blob_inline($1, $2, $3, $4)"
 SELECT_HAND_BACK = "SELECT blob_hand_back($1, $2)"
 SELECT_MOUNT = "SELECT blob_mount($1, $2, $3, $4, $5, $6, $7)"
 SELECT_HIDE = "SELECT blob_hide($1, $2, $3, $4, $5)"
@@ -23,6 +24,15 @@ SELECT_FINISH = """SELECT f.ok, CASE WHEN f.ok AND $7::uuid IS NOT NULL THEN upl
 FROM (SELECT blob_finish($1, $2, $3, $4, $5, $6) AS ok OFFSET 0) AS f"""
 
 HOT = (SELECT_CONTENT, UPDATE_LEASE, UPDATE_MISSING)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Small:
+    """A small blob that comes whole, and the repository that is to serve it."""
+
+    repository_id: int
+    digest: Digest
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +78,11 @@ async def finish(
     return bool(row["ok"])
 
 
-async def store_inline(
-    database: Database, repository_id: int, digest: Digest, content: bytes, lease: timedelta
-) -> None:
-    """A small blob, whole."""
-    await fetchval(database, SELECT_INLINE, repository_id, digest, content, lease)
+async def store_inline(database: Database, smalls: Sequence[Small], lease: timedelta) -> list[None]:
+    """Small blobs, in one transaction."""
+    columns = zip(*((small.repository_id, small.digest, small.content) for small in smalls), strict=True)
+    await fetchval(database, SELECT_INLINE, *columns, lease)
+    return [None] * len(smalls)
 
 
 async def hand_back(database: Database, digest: Digest, generation: int) -> None:

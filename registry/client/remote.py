@@ -2,7 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator
+import re
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -10,6 +11,7 @@ from urllib.parse import quote, unquote
 
 from ...core.curves.errors import ContentMismatch
 from ...core.oci import media
+from ...core.oci.bundle import bundled
 from ...core.oci.digest import Digest
 from ...core.oci.errors import BlobUnknown, ManifestUnknown, NameUnknown
 from ...core.oci.repository import Blob, Stored
@@ -60,6 +62,11 @@ class RemoteRepository:
         self.transport = transport
         self.name = name
         self._cache = cache
+
+    @property
+    def bundles(self) -> bool:
+        """Whether the registry has numbered a version: then it is one of ours, and takes blobs with their manifest."""
+        return self.transport.bundles
 
     async def stat_blob(self, digest: Digest) -> Blob:
         """end-2 HEAD: the blob, or BlobUnknown."""
@@ -190,15 +197,22 @@ class RemoteRepository:
         await self._put_manifest(reference, raw, media_type, query, expected, fresh)
         return digest
 
-    async def push_next(self, raw: bytes, media_type: str, tag: str, expected: str | None) -> list[str]:
+    async def push_next(
+        self, raw: bytes, media_type: str, tag: str, expected: str | None, blobs: Sequence[bytes] = ()
+    ) -> list[str]:
         """Put a manifest under a tag and, where the registry can do that, the next version number `vN`.
 
-        expected: the digest the tag must name now, None where there must be no such tag (PreconditionFailed). Back
-        come the tags that the registry says it has set (`OCI-Tag`); none of a registry that does not know the question.
+        expected: the digest the tag must name now, None where there must be no such tag (PreconditionFailed). blobs: of
+        its small ones, in the same request; only where it `bundles`. Back come the tags that the registry says it has
+        set (`OCI-Tag`); none of a registry that does not know the question.
         """
         query = [("version", "next"), ("tag", tag)]
+        if blobs:
+            raw, media_type = bundled(media_type, raw, blobs), media.BUNDLE
         answer = await self._put_manifest(tag, raw, media_type, query, expected, expected is None)
-        return [unquote(name.strip()) for name in answer.headers.get("Oci-Tag", "").split(",")]
+        moved = [unquote(name.strip()) for name in answer.headers.get("Oci-Tag", "").split(",")]
+        self.transport.bundles |= any(re.fullmatch("v[0-9]+", name) for name in moved)
+        return moved
 
     async def _put_manifest(
         self,

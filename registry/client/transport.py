@@ -55,6 +55,7 @@ class Transport:
         self.base = base.rstrip("/")
         self._login = Login(self.base, find_credentials(self.base) if credentials is None else credentials)
         self._open: _Open | None = None
+        self.bundles = False  # until the registry has shown itself to be ours
         self.requests = 0
         self.sent_bytes = 0
         self.received_bytes = 0

@@ -74,7 +74,7 @@ class Rows:
         return await blobs.finish(self.database, repository or self.first, claim, DIGEST, SIZE, LEASE, None, KEEP)
 
     async def inline(self, repository: int | None = None) -> None:
-        await blobs.store_inline(self.database, repository or self.first, DIGEST, CONTENT, LEASE)
+        await blobs.store_inline(self.database, [blobs.Small(repository or self.first, DIGEST, CONTENT)], LEASE)
 
     async def stored(self) -> blobs.Claim:
         """A large blob, pushed to `first`."""
@@ -377,7 +377,7 @@ async def test_pushes_at_once_never_pass_the_quota(rows: Rows) -> None:
     async def push(number: int) -> bool:
         content = number.to_bytes(100, "big")
         try:
-            await blobs.store_inline(rows.database, rows.first, Digest.of(content), content, LEASE)
+            await blobs.store_inline(rows.database, [blobs.Small(rows.first, Digest.of(content), content)], LEASE)
         except QuotaExceeded:
             return False
         return True

@@ -59,19 +59,23 @@ async def number_three(url: str, name: str) -> None:
 
 @pytest.mark.asyncio
 async def test_versions_are_numbered_in_their_order(open_server: Any) -> None:
-    await number_three(open_server.url, "versions/order/log/gr")
+    await number_three(open_server.url, "order/numbered-1/log/gr")
 
 
 @pytest.mark.asyncio
 @pytest.mark.tool("registry")
 async def test_any_registry_keeps_numbered_versions(foreign_url: str) -> None:
-    await number_three(foreign_url, "versions/order/log/gr")
+    await number_three(foreign_url, "order/numbered-1/log/gr")
+    async with RemoteRegistry(foreign_url, ANONYMOUS) as registry:
+        repository = registry.repository("plain/numbered-1/log/gr")
+        await push_version(repository, version(1), None, send)
+        assert not repository.bundles
 
 
 @pytest.mark.asyncio
 async def test_a_version_on_another_parent_changes_nothing(open_server: Any) -> None:
     async with RemoteRegistry(open_server.url, ANONYMOUS) as registry:
-        repository = registry.repository("versions/loser/log/gr")
+        repository = registry.repository("loser/numbered-1/log/gr")
         first = version(1)
         await push_version(repository, first, None, send)
         with pytest.raises(PreconditionFailed):
@@ -84,9 +88,25 @@ async def test_a_version_on_another_parent_changes_nothing(open_server: Any) -> 
 
 
 @pytest.mark.asyncio
+async def test_a_registry_that_numbers_gets_small_blobs_with_their_manifest(open_server: Any) -> None:
+    async with RemoteRegistry(open_server.url, ANONYMOUS) as registry:
+        repository = registry.repository("along/numbered-1/log/gr")
+        first, told = version(31), list[bytes]()
+        await push_version(repository, first, None, send, goes_along=told.append)
+        assert (told, repository.bundles) == ([], True)
+        before = registry.transport.requests
+        second = version(32, previous_of(first))
+        await push_version(repository, second, previous_of(first), send, goes_along=told.append)
+        assert registry.transport.requests == before + 1
+        assert sorted(told) == sorted(second.blobs.values())
+        for digest, content in second.blobs.items():
+            assert await repository.read_blob(digest) == content
+
+
+@pytest.mark.asyncio
 async def test_of_two_at_once_one_wins(open_server: Any) -> None:
     async with RemoteRegistry(open_server.url, ANONYMOUS) as registry:
-        repository = registry.repository("versions/race/log/gr")
+        repository = registry.repository("race/numbered-1/log/gr")
         first = version(0)
         await push_version(repository, first, None, send)
         rivals = [version(seed, previous_of(first)) for seed in range(1, 9)]

@@ -1,7 +1,12 @@
 """`?version=next`: the registry numbers versions, whoever pushes and however many at once."""
 
 import json
+from random import random
 from typing import Any
+
+from dataforge_registry.core.curves.model import Well
+from dataforge_registry.core.oci import media
+from dataforge_registry.core.oci.bundle import bundled
 
 from ...core.catalogue.conftest import frame_of, packed_of
 from .conftest import MANIFEST, Answer, Registry, running, sha256, together
@@ -49,3 +54,36 @@ def test_what_is_refused_over_http(open_registry: Registry) -> None:
     answer = put(open_registry, first.raw, "tag=latest", elsewhere)
     assert (answer.status, answer.code) == (409, "MANIFEST_INVALID")
     assert "should be well-1" in json.loads(answer.body)["errors"][0]["message"]
+
+
+def test_blobs_come_along_with_their_manifest(open_registry: Registry) -> None:
+    """All of them, or those that were not pushed before; never one that it does not name."""
+    name = "p/well-9/run-1/gr"
+    bundle = {"Content-Type": media.BUNDLE}
+
+    def push(found: Any, *blobs: bytes, **headers: str) -> Answer:
+        body = bundled(MANIFEST, found.raw, blobs)
+        address = f"/v2/{name}/manifests/{sha256(found.raw)}?version=next&tag=latest"
+        return open_registry.send("PUT", address, body, bundle | headers)
+
+    first, second = (
+        packed_of(frame_of((1.0, 2.0), well=Well("Well 9"))),
+        packed_of(frame_of((2.0, 3.0), well=Well("Well 9"))),
+    )
+    large = packed_of(frame_of([random() for _ in range(4000)], well=Well("Well 9")))
+    assert max(map(len, large.blobs.values())) > 8192  # stored by the way of large ones
+    config, *layers = first.blobs.values()
+    answer = push(first, config)
+    assert (answer.status, answer.code) == (404, "MANIFEST_BLOB_UNKNOWN")
+    answer = push(first, *layers, config, b"strange")
+    assert (answer.status, answer.code) == (400, "MANIFEST_INVALID")
+    answer = open_registry.send("PUT", f"/v2/{name}/manifests/latest", b"\x93\xa1x", bundle)
+    assert (answer.status, answer.code) == (400, "MANIFEST_INVALID")
+    for number, found in enumerate((first, second, large), 1):
+        answer = push(found, *found.blobs.values())
+        assert (answer.status, answer.headers["oci-tag"]) == (201, f"latest, v{number}")
+        assert open_registry.send("GET", f"/v2/{name}/manifests/v{number}").body == found.raw
+        for digest, content in found.blobs.items():
+            assert open_registry.send("GET", f"/v2/{name}/blobs/{digest}").body == content
+    answer = push(first, *first.blobs.values(), **{"If-None-Match": "*"})
+    assert answer.status == 412
