@@ -27,14 +27,17 @@ JUDGE: Final = "curve.judge"
 BATCH: Final = 100
 TOGETHER: Final = 20
 """Verdicts of one transaction."""
+SMALL: Final = 64 << 10
+"""Bytes of a blob that is kept for the other versions of its transaction (curves of a frame share their index), and
+hashed without a thread of its own."""
 MOST_BYTES: Final = 512 << 20
 """Of the layers of one version; a larger one stays pending, with a finding that says so."""
 
 SELECT_PENDING = """SELECT a.id, a.manifest FROM curve_version v JOIN artifact a ON a.id = v.id
 WHERE v.id = ANY($1::bigint[]) AND v.verdict = 'pending' ORDER BY a.id LIMIT $2"""
-SELECT_BLOBS = """SELECT b.digest, b.size, b.generation, b.key, b.content FROM artifact_blob_ref f
+SELECT_BLOBS = """SELECT f.artifact_id, b.digest, b.size, b.generation, b.key, b.content FROM artifact_blob_ref f
 JOIN repository_blob l ON l.id = f.link_id JOIN artifact_blob b ON b.id = l.blob_id
-WHERE f.artifact_id = $1 AND b.state = 'live'"""
+WHERE f.artifact_id = ANY($1::bigint[]) AND b.state = 'live'"""
 UPDATE_VERSION = "UPDATE curve_version SET verdict = $2, findings = $3 WHERE id = $1"
 UPDATE_CURVE = """UPDATE curve SET verdict = $2
 WHERE id = (SELECT curve_id FROM curve_version WHERE id = $1) AND latest_version_id = $1"""
@@ -81,26 +84,33 @@ class JudgeVersions:
         for at in range(0, len(wanted), TOGETHER):
             async with self._database.acquire() as conn:
                 rows = await conn.fetch(SELECT_PENDING, wanted[at : at + TOGETHER], TOGETHER)
-            verdicts = [await self._verdict(row["id"], row["manifest"]) for row in rows]
+                blobs = await conn.fetch(SELECT_BLOBS, [row["id"] for row in rows])
+            held: dict[int, dict[str, Record]] = {row["id"]: {} for row in rows}
+            for blob in blobs:
+                held[blob["artifact_id"]][blob["digest"]] = blob
+            known: dict[str, bytes] = {}
+            verdicts = [await self._verdict(row["id"], row["manifest"], held[row["id"]], known) for row in rows]
             for told in verdicts:
                 if told.verdict != "good":
                     await task.log(f"version {told.version}: {'; '.join(told.findings)}", "warning")
             await self._database.run(partial(record, verdicts=verdicts))
 
-    async def _verdict(self, version: int, manifest: bytes) -> Verdict:
+    async def _verdict(
+        self, version: int, manifest: bytes, held: dict[str, Record], known: dict[str, bytes]
+    ) -> Verdict:
+        """held: its blobs that are live; known: content of small ones that was read before, by digest."""
         claimed = parse_manifest(manifest)
         assert claimed.config is not None  # a curve without one is not catalogued
-        async with self._database.acquire() as conn:
-            held = {row["digest"]: row for row in await conn.fetch(SELECT_BLOBS, version)}
         wanted = [claimed.config, *claimed.layers]
         if any(part.digest not in held for part in wanted):
             return Verdict(version, "pending", ["not inspected: not all of its layers are in this repository"])
         if sum(row["size"] for row in held.values()) > MOST_BYTES:
             return Verdict(version, "pending", [f"not inspected: its layers have more than {MOST_BYTES} bytes"])
         try:
-            contents = {digest: await self._bytes(row) for digest, row in held.items()}
+            contents = {digest: known.get(digest) or await self._bytes(row) for digest, row in held.items()}
         except NotFound as error:
             return Verdict(version, "pending", [f"not inspected: {error}"])
+        known |= {digest: content for digest, content in contents.items() if len(content) <= SMALL}
         from ..curves.judging import judge  # brings pyarrow: not before the first curve
 
         try:
@@ -117,7 +127,11 @@ class JudgeVersions:
         if content is None:
             async with aclosing(await self._driver.open(row["key"] or blob_key(digest, row["generation"]))) as body:
                 content = b"".join([piece async for piece in body])
-        if await asyncio.to_thread(Digest.of, content, digest.algorithm) != digest:
+        if len(content) <= SMALL:
+            found = Digest.of(content, digest.algorithm)
+        else:
+            found = await asyncio.to_thread(Digest.of, content, digest.algorithm)
+        if found != digest:
             raise NotFound(f"the bytes stored for {digest} are others")
         return bytes(content)
 
