@@ -68,7 +68,7 @@ class Curve(Face[AsyncCurve]):
 
     def __init__(self, twin: AsyncCurve) -> None:
         super().__init__(twin)
-        twin.load = _load
+        twin.load, twin.run = _load, wait
 
     @property
     def reference(self) -> str:
@@ -92,6 +92,10 @@ class Well(Face[AsyncWell]):
     curves = blocking(AsyncWell.curves)
     read = blocking(AsyncWell.read)
     add_curve = blocking(AsyncWell.add_curve)
+
+    def __init__(self, twin: AsyncWell) -> None:
+        super().__init__(twin)
+        twin.run = wait
 
     @property
     def reference(self) -> str:

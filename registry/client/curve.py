@@ -19,8 +19,9 @@ from ...core.oci.digest import Digest
 from ...core.oci.errors import ManifestUnknown, NameUnknown
 from .bounds import Bound, window_of
 from .curves import CurveVersion, open_curve
-from .log import Log
+from .log import Log, Original, Run
 from .remote import RemoteRegistry
+from .selection import Chosen, original_of
 
 if TYPE_CHECKING:
     from .commit import Committed
@@ -51,6 +52,7 @@ class AsyncCurve:
         self.opened: CurveVersion | None = None
         self._configs: dict[str, Config] = {}
         self.load: Load = _await_info
+        self.run: Run | None = None
 
     def __repr__(self) -> str:
         return f"AsyncCurve({str(self.reference)!r})"
@@ -89,13 +91,19 @@ class AsyncCurve:
             config = await self.config_of(version)
             table = await version.read(reading_window(config, window, unit))
             aligned = align([(config, table)], unit=unit, window=window)
-            return Log(aligned.table, lambda: aligned, aligned.unit, window)
+            return Log(aligned.table, lambda: aligned, aligned.unit, window, self._original(version))
         table = await version.read(window)
 
         def with_header() -> Aligned:
             return align([(self.known_config(version) or self.load(self, version), table)])
 
-        return Log(table, with_header, window=window)
+        return Log(table, with_header, window=window, original=self._original(version))
+
+    def _original(self, version: CurveVersion) -> Original:
+        async def fetch() -> bytes | None:
+            return await original_of(self.registry, [Chosen(self.reference, version, await self.config_of(version))])
+
+        return Original(fetch, self.run)
 
     async def versions(self) -> list[Version]:
         """The versions that have a tag, numbered ones first to last, then the others."""

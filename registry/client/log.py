@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,19 +23,52 @@ if TYPE_CHECKING:
     import xarray
 
 
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+"""Waits for a coroutine: what the blocking face has."""
+
+
+class Original:
+    """The LAS file that all the curves of a Log came from, fetched when it is wanted.
+
+    run: waits for it where it was not awaited before; None: then it is left out.
+    """
+
+    def __init__(self, fetch: Callable[[], Coroutine[Any, Any, bytes | None]], run: Run | None) -> None:
+        self._fetch, self._run = fetch, run
+        self._content: list[bytes | None] = []
+
+    async def fetched(self) -> bytes | None:
+        """Its bytes; None where they came from no LAS file, or from several, or where it is gone."""
+        if not self._content:
+            self._content.append(await self._fetch())
+        return self._content[0]
+
+    def content(self) -> bytes | None:
+        """The same, without awaiting it."""
+        if not self._content and self._run:
+            self._run(self.fetched())
+        return self._content[0] if self._content else None
+
+
 class Log:
     """Rows on an ascending index. exact: a table of the index (decimals or UTC timestamps) and one column a curve.
 
     Absent samples are nulls, NaN or NA by what the library has for them. unit: of the index, None where it was not
-    asked for. window: what was asked for, of which these are all the rows.
+    asked for. window: what was asked for, of which these are all the rows. original: the file it came from.
     """
 
     def __init__(
-        self, exact: pa.Table, aligned: Callable[[], Aligned], unit: str | None = None, window: Window = WHOLE
+        self,
+        exact: pa.Table,
+        aligned: Callable[[], Aligned],
+        unit: str | None = None,
+        window: Window = WHOLE,
+        original: Original | None = None,
     ) -> None:
         self.exact = exact
         self.unit = unit
         self.window = window
+        self.original = original
         self._aligned = aligned
 
     def __len__(self) -> int:
@@ -103,7 +136,10 @@ class Log:
         return library.Dataset(data, coordinates, {key: note for key, note in notes.items() if note})  # type: ignore[no-any-return]
 
     def to_las(self, path: str | os.PathLike[str]) -> Path:
-        """A LAS 2.0 file; the path it was written to."""
+        """A LAS 2.0 file with the header of the file as received where all came from one; the path it was written to.
+
+        Of the asynchronous twin, `await log.original.fetched()` gets that header; it is made from the configs else.
+        """
         target = Path(path)
         target.write_bytes(self._las())
         return target
@@ -118,7 +154,8 @@ class Log:
     def _las(self) -> bytes:
         from ...core.curves.write import Format, write
 
-        return b"".join(write(Format.las, [self.aligned]))
+        header = self.original.content() if self.original else None
+        return b"".join(write(Format.las, [self.aligned], header=header))
 
 
 def _columns(table: pa.Table) -> list[tuple[str, pa.ChunkedArray[Any]]]:

@@ -67,13 +67,20 @@ async def _curves_of(registry: RemoteRegistry, reference: Reference) -> list[Ref
 
 
 async def read_together(
-    chosen: Sequence[Chosen], window: Window = WHOLE, *, unit: str | None = None, step: str | None = None
+    chosen: Sequence[Chosen],
+    window: Window = WHOLE,
+    *,
+    unit: str | None = None,
+    step: str | None = None,
+    how: str = "outer",
+    empty: bool = False,
 ) -> Aligned:
-    """The curves on one index, as align puts them; CurveError where the window holds no row, with what there is."""
+    """The curves on one index, as align puts them; CurveError where the window holds no row, with what there is, unless
+    `empty` says that none is an answer too."""
     if not chosen:
         raise CurveError("no curve to read: name at least one")
     gate = asyncio.Semaphore(_AT_ONCE)
-    unit = unit or chosen[0].config.index.unit
+    unit = unit if unit is not None else chosen[0].config.index.unit
 
     async def read(one: Chosen) -> pa.Table:
         async with gate:
@@ -81,8 +88,8 @@ async def read_together(
 
     tables = await asyncio.gather(*map(read, chosen))
     pairs = [(one.config, table) for one, table in zip(chosen, tables, strict=True)]
-    aligned = await asyncio.to_thread(lambda: align(pairs, step=step, unit=unit, window=window))
-    if not len(aligned):
+    aligned = await asyncio.to_thread(lambda: align(pairs, step=step, unit=unit, how=how, window=window))
+    if not len(aligned) and not empty:
         config = chosen[0].config
         first, last = config.segments[0].index[0], config.segments[-1].index[1]
         span = f"{first} to {last} {config.index.unit}".strip()

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...core.curves import schema
-from ...core.curves.aligned import align
 from ...core.curves.errors import CurveError
-from ...core.curves.index_units import reading_window
 from ...core.curves.names import Reference
 from ...core.curves.schema import Descriptor
 from ...core.oci.digest import Digest
 from .bounds import Bound, window_of
 from .curve import AsyncCurve, lineage_of
 from .curves import list_curves
-from .log import Log
+from .log import Log, Original, Run
 from .remote import RemoteRegistry
+from .selection import Chosen, original_of, read_together
 
 if TYPE_CHECKING:
     from .commit import Committed
@@ -67,6 +66,7 @@ class AsyncWell:
             raise CurveError(f"{reference.repository} is a curve: name its well, PROJECT/WELL")
         self.reference = reference
         self.registry = registry
+        self.run: Run | None = None
 
     def __repr__(self) -> str:
         return f"AsyncWell({str(self.reference)!r})"
@@ -97,13 +97,12 @@ class AsyncWell:
         curves = [AsyncCurve(self.registry, Reference.parse(each.reference)) for each in chosen]
         versions = await asyncio.gather(*(curve.open() for curve in curves))
         configs = await asyncio.gather(*(curve.config_of(v) for curve, v in zip(curves, versions, strict=True)))
+        references = (curve.reference for curve in curves)
+        opened = [Chosen(*each) for each in zip(references, versions, configs, strict=True)]
         grid = None if step is None else str(step)
-        common = unit if unit is not None else configs[0].index.unit
-        windows = [reading_window(config, window, common, grid) for config in configs]
-        tables = await asyncio.gather(*(v.read(own) for v, own in zip(versions, windows, strict=True)))
-        pairs = list(zip(configs, tables, strict=True))
-        aligned = await asyncio.to_thread(align, pairs, step=grid, unit=unit, how=how, window=window)
-        return Log(aligned.table, lambda: aligned, aligned.unit, window)
+        aligned = await read_together(opened, window, unit=unit, step=grid, how=how, empty=True)
+        original = Original(lambda: original_of(self.registry, opened), self.run)
+        return Log(aligned.table, lambda: aligned, aligned.unit, window, original)
 
     async def add_curve(
         self,

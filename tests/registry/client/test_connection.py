@@ -141,6 +141,27 @@ def test_every_way_out(registry: Any, tmp_path: Path) -> None:
     assert len(well.data["GR"].values) == 21
 
 
+def test_a_las_file_keeps_the_header_it_came_with(open_server: Any, registry: Any, logs: Any, tmp_path: Path) -> None:
+    line = "RMF .OHMM 0.31 : Resistivity of mud filtrate"
+    curves = {"GR": logs.smooth(40), "SP": logs.smooth(40, 1)}
+    content = logs.las("Header 1", curves, extra=f"~Parameter\n{line}\n")
+    bring(open_server.url, "api-header", content)
+    gr = registry.curve("api-header/header-1/log/gr")
+    well = registry.well("api-header/header-1")
+    logs_ = [gr.read(), gr.read(unit="ft"), gr.read(depth=(1001, 1002)), well.read(), well.read(["SP"])]
+    for number, log in enumerate(logs_):
+        assert line in log.to_las(tmp_path / f"{number}.las").read_text()
+
+    async def awaited() -> list[bool]:
+        async with dataforge_registry.connect_async(open_server.url, cache=None) as twin:
+            log = await twin.well("api-header/header-1").read()
+            plain = log.to_las(tmp_path / "plain.las").read_text()
+            assert await log.original.fetched() == content
+            return [line in text for text in (plain, log.to_las(tmp_path / "full.las").read_text())]
+
+    assert asyncio.run(awaited()) == [False, True]
+
+
 def test_it_works_inside_a_running_loop(registry: Any) -> None:
     async def cell() -> int:
         return len(registry.curve("api/api-1/log/gr").read(depth=(1000, 1010)))

@@ -20,7 +20,7 @@ from dataforge_registry.core.importing.reading import Reading, read_in
 from dataforge_registry.core.oci.errors import DigestInvalid, ManifestUnknown
 from dataforge_registry.core.sandbox import Sandbox
 from dataforge_registry.registry.client.credentials import ANONYMOUS
-from dataforge_registry.registry.client.curves import list_curves
+from dataforge_registry.registry.client.curves import list_curves, open_curve
 from dataforge_registry.registry.client.remote import RemoteRegistry
 
 PROGRAM = [sys.executable, "-m", "dataforge_registry.registry", "import"]
@@ -134,6 +134,19 @@ def test_a_curve_that_grows_keeps_its_segment_size(open_server: Any, logs: Any, 
         for tag in ("v1", "v2")
     )
     assert len(set(old) - set(new)) <= 2 and len(new) > len(old)  # the depths, and the segment that went on
+
+
+def test_a_table_with_decimal_commas(open_server: Any, field: Path) -> None:
+    (field / "a.csv").write_text("DEPT;GR\n1,0;12,5\n1,5;13,25\n2,0;\n")
+    report = bring(open_server, "many-comma", field, "--well", "Comma", "--decimal-comma")
+    assert (report["imported"], report["frames"]) == (1, ["many-comma/comma/log"])
+
+    async def read() -> list[Any]:
+        async with RemoteRegistry(open_server.url, ANONYMOUS) as registry:
+            curve = await open_curve(registry, Reference.parse("many-comma/comma/log/gr"))
+            return (await curve.read()).column(1).to_pylist()
+
+    assert asyncio.run(read()) == [12.5, 13.25, None]
 
 
 def test_a_dry_run_sends_nothing(open_server: Any, logs: Any, field: Path) -> None:
