@@ -89,7 +89,7 @@ class Outcome:
 def show(outcome: Outcome) -> None:
     """What is wrong on standard error, a line each; then the table."""
     for report in outcome.bad:  # lines, not a table: paths and reasons are long
-        typer.echo(f"dfr: {report.status}: {_plain(report.file)}: {_plain(report.reason)}", err=True)
+        typer.echo(f"dfr: {report.status}: {screen.plain(report.file)}: {screen.plain(report.reason)}", err=True)
     if not outcome.found.files:
         return
     console, totals = screen.console(), outcome.totals
@@ -100,7 +100,7 @@ def show(outcome: Outcome) -> None:
     console.print(table)
     findings = [f"{Path(report.file).name}: {found}" for report in outcome.files for found in report.findings]
     for finding in findings[:_LISTED]:
-        console.print(f"found: {_plain(finding)}", markup=False)
+        console.print(f"found: {screen.plain(finding)}", markup=False)
     if len(findings) > _LISTED:
         console.print(f"found: and {len(findings) - _LISTED} more; --report has them all", markup=False)
     if outcome.interrupted:
@@ -130,8 +130,3 @@ def _files(outcome: Outcome) -> Iterator[str]:
             yield f"{number} {status}"
     if outcome.found.skipped:
         yield f"{outcome.found.skipped} skipped that are no log files by their names"
-
-
-def _plain(text: str) -> str:
-    """Names that others made: no control characters to the terminal."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import screen
+from .pushed import pushed_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -27,10 +28,11 @@ def ls(ref: Listed = "") -> None:
         base, rest = split_base(ref)
         rest = rest.strip("/")
         if "/" in rest:
-            table = screen.run(_list_well(screen.address(base), Reference.parse(rest)))
+            tables = screen.run(_list_well(screen.address(base), Reference.parse(rest)))
         else:
-            table = screen.run(_list_wells(screen.address(base), checked_project(rest) if rest else ""))
-        screen.console().print(table)
+            tables = [screen.run(_list_wells(screen.address(base), checked_project(rest) if rest else ""))]
+        for table in tables:
+            screen.console().print(table)
 
 
 async def _list_wells(base: str, project: str) -> "Table":
@@ -48,9 +50,12 @@ async def _list_wells(base: str, project: str) -> "Table":
     return table
 
 
-async def _list_well(base: str, reference: "Reference") -> "Table":
+async def _list_well(base: str, reference: "Reference") -> "list[Table]":
     from ...core.curves import schema
+    from ...core.curves.errors import CurveError
+    from ...core.oci.errors import ManifestUnknown
     from ..client.curves import list_curves, list_versions
+    from ..client.plain import plain_pushes
     from ..client.remote import RemoteRegistry
 
     async with RemoteRegistry(base) as registry:
@@ -58,8 +63,14 @@ async def _list_well(base: str, reference: "Reference") -> "Table":
             table = screen.table("tag", "digest")
             for tag, digest in (await list_versions(registry, reference)).items():
                 table.add_row(tag, digest)
-            return table
-        lines = await list_curves(registry, reference)
+            return [table]
+        pushed = pushed_table(await plain_pushes(registry, reference))
+        try:
+            lines = await list_curves(registry, reference)
+        except (ManifestUnknown, CurveError):  # no well, but somebody's files
+            if not pushed:
+                raise
+            return pushed
     table = screen.table("curve", "mnemonic", "unit", "rows", "from", "to", "index")
     for line in lines:
         notes = line.annotations
@@ -69,4 +80,4 @@ async def _list_well(base: str, reference: "Reference") -> "Table":
         index = f"{notes.get(schema.INDEX_KIND, '')} {notes.get(schema.INDEX_UNIT, '')}".strip()
         what = (notes.get(schema.MNEMONIC, ""), notes.get(schema.UNIT, ""))
         table.add_row(name, *what, rows, start, stop, index)
-    return table
+    return [table, *pushed]

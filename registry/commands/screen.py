@@ -84,3 +84,8 @@ def table(*columns: str) -> "Table":
     for column in made.columns:
         column.justify = "right" if column.header in _NUMBERS else "left"
     return made
+
+
+def plain(text: str) -> str:
+    """Names that others made: no control characters to the terminal."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import screen
+from .pushed import pushed_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,13 +40,24 @@ def show(ref: Ref, start: Start = None, stop: Stop = None) -> None:
 async def _show(reference: "Reference", start: str | None, stop: str | None) -> None:
     from ...core.curves.errors import CurveError
     from ...core.curves.read import Window
+    from ...core.oci.errors import ManifestUnknown
     from ..client.history import open_curves
+    from ..client.plain import plain_pushes
     from ..client.remote import RemoteRegistry
 
     async with RemoteRegistry(screen.address(reference.base)) as registry:
-        opened = await open_curves(registry, reference)
+        pushed = pushed_table(await plain_pushes(registry, reference))
+        try:
+            opened = await open_curves(registry, reference)
+        except (ManifestUnknown, CurveError):  # no well, but somebody's files
+            if not pushed:
+                raise
+            opened = []
         if len(reference.segments) < 4:
-            _print_well(opened)
+            if opened:
+                _print_well(opened)
+            for plain in pushed:
+                screen.console().print(plain)
             return
         (curve,) = opened
         table = await curve.read(Window(start, stop))

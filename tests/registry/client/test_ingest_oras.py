@@ -1,7 +1,10 @@
 """Plain log files pushed with other people's clients, as they come: the curves are there soon after."""
 
 import asyncio
+import os
 import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -55,3 +58,30 @@ async def test_oras_py(open_server: Any, logs: Any, tmp_path: Path) -> None:
 
     assert await asyncio.to_thread(push) == 201
     assert await curves(open_server, "ingest-py/by-oras-py") == ["DT"]
+
+
+def said(server: Any, command: str, reference: str) -> str:
+    """What dfr prints."""
+    environment = {**os.environ, "DFR_REGISTRY": server.url, "DFR_USERNAME": "", "COLUMNS": "200"}
+    arguments = [sys.executable, "-m", "dataforge_registry.registry", command, reference]
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_what_became_of_a_plain_push_is_listed(open_server: Any, logs: Any, tmp_path: Path) -> None:
+    """Nobody signed in: all is done as whoever everybody is."""
+    host = open_server.url.removeprefix("http://")
+    (tmp_path / "good.las").write_bytes(logs.las("Listed 1", {"GR": logs.smooth(50)}))
+    (tmp_path / "bad.las").write_bytes(logs.las("Listed 2", {"GR": logs.smooth(50)})[:-20] + b"\n3 [red] 4\n")
+    client = OrasClient(hostname=host, insecure=True)
+    for name in ("good", "bad"):
+        path = str(tmp_path / f"{name}.las")
+        client.push(target=f"{host}/ingest-listed/inbox:{name}", files=[path], disable_path_validation=True)
+    end = time.monotonic() + 60
+    while any(word not in said(open_server, "ls", "ingest-listed/inbox") for word in ("done", "failed")):
+        assert time.monotonic() < end
+    for command in ("ls", "show"):
+        lines = {line.split()[0]: line for line in said(open_server, command, "ingest-listed/inbox").splitlines()[2:]}
+        assert lines["good"].split()[1:] == ["done", "1", "ingest-listed/listed-1"]
+        assert "failed" in lines["bad"] and "bad.las: line " in lines["bad"]
+    assert "import" not in said(open_server, "ls", "ingest-listed/listed-1")
