@@ -8,7 +8,7 @@ import jsonschema
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from dataforge_registry.core.curves.content import Samples, index_id, values_id
@@ -20,7 +20,7 @@ from dataforge_registry.core.curves.names import Reference, slug, suffixed
 from dataforge_registry.core.curves.schema import parse_config
 from dataforge_registry.core.curves.segments import average_rows, cut, row_bytes
 
-from . import reference
+from . import reference, reference_names
 from .conftest import arrays_of_values
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -80,16 +80,27 @@ def test_cuts(vector: dict[str, Any]) -> None:
 def test_slugs(vector: dict[str, str]) -> None:
     assert slug(vector["name"], vector["kind"]) == vector["slug"]
     assert suffixed(vector["name"], vector["kind"]) == vector["suffixed"]
+    assert reference_names.slug(vector["name"], vector["kind"]) == vector["slug"]
+    assert reference_names.suffixed(vector["name"], vector["kind"]) == vector["suffixed"]
+
+
+@given(st.text(), st.sampled_from(["well", "frame", "curve"]))
+def test_both_implementations_give_one_slug(name: str, kind: str) -> None:
+    assume(not any(0xD800 <= ord(char) < 0xE000 for char in name))
+    assert slug(name, kind) == reference_names.slug(name, kind)
 
 
 @pytest.mark.parametrize("vector", VECTORS["references"], ids=lambda vector: vector["text"][:30])
 def test_references(vector: dict[str, Any]) -> None:
+    said = reference_names.reference(vector["text"])
     if vector.get("invalid"):
+        assert said is None
         with pytest.raises(ReferenceInvalid):
             Reference.parse(vector["text"])
         return
     parsed = Reference.parse(vector["text"])
     assert (parsed.base, parsed.repository, parsed.target) == (vector["base"], vector["repository"], vector["target"])
+    assert (parsed.base, parsed.repository, parsed.target) == said
 
 
 @given(arrays_of_values())
