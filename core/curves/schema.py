@@ -213,12 +213,24 @@ def parse_manifest(data: bytes, artifact_type: str = "") -> Manifest:
     """A manifest, or CurveError if it is none or not of the artifact type asked for."""
     try:
         manifest = msgspec.json.decode(data, type=Manifest)
-    except msgspec.DecodeError as error:
-        raise CurveError(f"this is no OCI manifest: {error}") from error
+    except msgspec.DecodeError:
+        manifest = _without_nulls(data)
     if artifact_type and manifest.artifactType != artifact_type:
         found = manifest.artifactType or manifest.mediaType or "nothing"
         raise CurveError(f"expected {artifact_type}, found {found}: {_HINTS.get(artifact_type, 'check the reference')}")
     return manifest
+
+
+def _without_nulls(data: bytes) -> Manifest:
+    """A manifest in which some writer put null where it had nothing to say, as encoders of other languages do."""
+    try:
+        found = msgspec.json.decode(data)
+        for part in (found, found.get("config"), *(found.get("layers") or ()), *(found.get("manifests") or ())):
+            for name in [name for name, value in (part or {}).items() if value is None]:
+                del part[name]
+        return msgspec.convert(found, Manifest)
+    except (msgspec.MsgspecError, AttributeError, TypeError) as error:
+        raise CurveError(f"this is no OCI manifest: {error}") from error
 
 
 _HINTS = {

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dataforge_registry.core.curves import read as reading
+from dataforge_registry.core.curves import schema
 from dataforge_registry.core.curves.content import Samples, values_id
 from dataforge_registry.core.curves.decode import decode
 from dataforge_registry.core.curves.dtypes import described
@@ -25,6 +26,8 @@ from dataforge_registry.core.curves.pack import Previous, pack, pack_index, segm
 from dataforge_registry.core.curves.parquet import index_floats
 from dataforge_registry.core.curves.read import Window, read
 from dataforge_registry.core.curves.schema import Lineage, LineageInput, parse_manifest
+from dataforge_registry.core.oci import media
+from dataforge_registry.core.oci.digest import Digest
 
 ROWS = 65_617
 
@@ -288,3 +291,20 @@ def test_a_layer_is_data_and_never_code(tmp_path: Path) -> None:
     assert not (tmp_path / "x").exists()
     pickle.loads(notes["ARROW:extension:metadata"])
     assert (tmp_path / "x").exists(), "the trap works"
+
+
+@pytest.mark.parametrize("place", ["annotations", "layers", "config"])
+def test_null_in_a_manifest_says_nothing(place: str) -> None:
+    body = {"schemaVersion": 2, "mediaType": media.OCI_MANIFEST, place: None}
+    assert schema.parse_manifest(json.dumps(body).encode()) == schema.Manifest(
+        schemaVersion=2, mediaType=media.OCI_MANIFEST
+    )
+    layer = {"mediaType": "text/plain", "digest": Digest.of(b""), "size": 0, "annotations": None}
+    found = schema.parse_manifest(json.dumps({"schemaVersion": 2, "layers": [layer]}).encode())
+    assert found.layers[0].annotations == {}
+
+
+@pytest.mark.parametrize("raw", [b"[]", b"null", b"{}", b'{"schemaVersion": 2, "layers": [7]}', b'{"layers": 1}'])
+def test_what_is_no_manifest_is_told(raw: bytes) -> None:
+    with pytest.raises(CurveError, match="no OCI manifest"):
+        schema.parse_manifest(raw)
