@@ -27,7 +27,6 @@ JOINED = """JOIN curve_version v ON v.id = q.version_id JOIN curve c ON c.id = v
 JOIN well w ON w.id = c.well_id JOIN repository r ON r.repository_id = c.id JOIN artifact a ON a.id = v.id"""
 """A version's row, of q.version_id."""
 
-_ASKING = "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_seqscan = on; SET LOCAL jit = off"
 PATIENCE = 10.0
 """Seconds a question may take: it is a person's, or a page's."""
 
@@ -49,7 +48,5 @@ class Asker:
 
 
 async def ask(database: Database, statement: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
-    """The rows of a question whose conditions are the caller's: planned for its values, in a transaction of its own."""
-    async with database.transaction() as conn:
-        await conn.execute(_ASKING)
-        return await conn.fetch(statement, *arguments, timeout=PATIENCE)
+    """The rows of a question whose conditions are the caller's."""
+    return await database.ask(statement, *arguments, patience=PATIENCE)

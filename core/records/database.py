@@ -33,6 +33,10 @@ log = logging.getLogger(__name__)
 PLANS: Final = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
 """Every statement is short, indexed and run all day: planned once a connection (a look-up takes 0.1 ms to run and 3 to
 plan), and by its index also while tables are new and have no statistics."""
+QUESTIONS: Final = 2
+"""Connections of a process for questions that people ask of the catalogue: however slow, they hold up no pull."""
+ASKED: Final = {"plan_cache_mode": "auto", "enable_seqscan": "on", "jit": "off"}
+"""A question's conditions are the caller's: the server judges whether one plan is good for all values of them."""
 OLDEST_SERVER: Final = 15
 RETRIES: Final = 3
 RETRY_AFTER: Final = {"Retry-After": "5"}
@@ -73,8 +77,11 @@ AGAIN: Final = (
 class Database:
     """A pool of connections to one database. Whatever keeps it from answering is `Unavailable` (503, Retry-After)."""
 
-    def __init__(self, pool: Pool, direct_url: str, local: dict[str, str], patience: float) -> None:
+    def __init__(
+        self, pool: Pool, questions: Pool | None, direct_url: str, local: dict[str, str], patience: float
+    ) -> None:
         self._pool = pool
+        self._questions = questions
         self._direct_url = direct_url
         self._local = "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in local.items())
         self._patience = patience
@@ -103,18 +110,22 @@ class Database:
             "statement_timeout": f"{round(statement_timeout * 1000)}ms",
             "idle_in_transaction_session_timeout": f"{round(idle_in_transaction * 1000)}ms",
         }
-        try:
-            pool = asyncpg.create_pool(
+
+        def connections(most: int, plans: dict[str, str]) -> Pool:
+            return asyncpg.create_pool(
                 url,
                 min_size=0,  # asyncpg logs a traceback for each failure to restore a minimum
-                max_size=size,
+                max_size=most,
                 timeout=patience,
                 command_timeout=statement_timeout + 5,  # for a server that does not answer at all
                 statement_cache_size=0 if pooler else 256,
                 reset=_keep,
-                server_settings={"application_name": application} | ({} if pooler else limits | PLANS),
+                server_settings={"application_name": application} | ({} if pooler else limits | plans),
             )
-            await pool
+
+        try:
+            pool = await connections(size, PLANS)
+            questions = None if pooler else await connections(QUESTIONS, ASKED)
             async with pool.acquire(timeout=patience) as conn:
                 version = conn.get_server_version().major
         except REFUSED as error:
@@ -124,31 +135,50 @@ class Database:
         if version < OLDEST_SERVER:
             await pool.close()
             raise Unavailable(f"{_place(url)} is PostgreSQL {version}: {OLDEST_SERVER} or newer is needed")
-        return cls(pool, direct_url or url, limits if pooler else {}, patience)
+        return cls(pool, questions, direct_url or url, limits if pooler else {}, patience)
 
     async def close(self) -> None:
         """Give back all connections; those still in use after `patience` seconds are cut."""
         try:
             async with asyncio.timeout(self._patience):
-                await self._pool.close()
+                await asyncio.gather(*(pool.close() for pool in self._pools))
         except TimeoutError:
-            self._pool.terminate()
+            for pool in self._pools:
+                pool.terminate()
+
+    @property
+    def _pools(self) -> list[Pool]:
+        return [self._pool] if self._questions is None else [self._pool, self._questions]
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:
         """A connection, each statement its own transaction. Never hold one while bytes stream."""
+        async with self._acquired(self._pool) as conn:
+            yield conn
+
+    @asynccontextmanager
+    async def _acquired(self, pool: Pool) -> AsyncIterator[Connection]:
         with _unavailable():
             try:
-                conn = await self._pool.acquire(timeout=self._patience)
+                conn = await pool.acquire(timeout=self._patience)
             except REFUSED as error:
                 raise _unavailable_error() from error
             try:
                 yield conn
             except asyncpg.ReadOnlySQLTransactionError:
-                await self._pool.expire_connections()  # after a failover they all point at the old server
+                await pool.expire_connections()  # after a failover they all point at the old server
                 raise
             finally:
-                await self._pool.release(conn)
+                await pool.release(conn)
+
+    async def ask(self, statement: str, *args: Any, patience: float) -> list[asyncpg.Record]:
+        """The rows of a question whose conditions people choose (see QUESTIONS, ASKED), within `patience` seconds."""
+        if self._questions is not None:
+            async with self._acquired(self._questions) as conn:
+                return await conn.fetch(statement, *args, timeout=patience)
+        async with self.transaction() as conn:
+            await conn.execute("; ".join(f"SET LOCAL {name} = {value}" for name, value in ASKED.items()))
+            return await conn.fetch(statement, *args, timeout=patience)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:

@@ -35,9 +35,11 @@ MOST_BYTES: Final = 512 << 20
 
 SELECT_PENDING = """SELECT a.id, a.manifest FROM curve_version v JOIN artifact a ON a.id = v.id
 WHERE v.id = ANY($1::bigint[]) AND v.verdict = 'pending' ORDER BY a.id LIMIT $2"""
-SELECT_BLOBS = """SELECT f.artifact_id, b.digest, b.size, b.generation, b.key, b.content FROM artifact_blob_ref f
-JOIN repository_blob l ON l.id = f.link_id JOIN artifact_blob b ON b.id = l.blob_id
-WHERE f.artifact_id = ANY($1::bigint[]) AND b.state = 'live'"""
+SELECT_BLOBS = """SELECT q.id AS artifact_id, b.* FROM unnest($1::bigint[]) AS q(id) CROSS JOIN LATERAL (
+  SELECT link_id FROM artifact_blob_ref WHERE artifact_id = q.id AND link_id IS NOT NULL OFFSET 0) AS f
+CROSS JOIN LATERAL (SELECT blob_id FROM repository_blob WHERE id = f.link_id OFFSET 0) AS l
+CROSS JOIN LATERAL (SELECT digest, size, generation, key, content FROM artifact_blob
+  WHERE id = l.blob_id AND state = 'live' OFFSET 0) AS b"""
 UPDATE_VERSION = "UPDATE curve_version SET verdict = $2, findings = $3 WHERE id = $1"
 UPDATE_CURVE = """UPDATE curve SET verdict = $2
 WHERE id = (SELECT curve_id FROM curve_version WHERE id = $1) AND latest_version_id = $1"""
