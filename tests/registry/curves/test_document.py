@@ -39,6 +39,8 @@ def hold(cases: Any) -> None:
     @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
     @given(case=cases)
     def check(case: Any) -> None:
-        case.call_and_validate(checks=CHECKS)
+        answer = case.call()
+        if answer.status_code != 414:  # of an engine, to an address that is too long: granian's has no body
+            case.validate_response(answer, checks=CHECKS)
 
     check()

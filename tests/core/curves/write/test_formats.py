@@ -279,7 +279,9 @@ def test_any_curve_is_in_csv_and_json_what_it_was(tables: Any, value_arrays: Any
             assert row[1] == value == item[1]
         elif value is None:
             assert row[1] == "" and item[1] is None
-        elif isinstance(value, (int, float)):
+        elif isinstance(value, int):
+            assert int(row[1]) == value == item[1]
+        elif isinstance(value, float):
             single = values.type == pa.float32()
             assert float(np.float32(row[1]) if single else row[1]) == value
             assert float(np.float32(item[1]) if single else item[1]) == value
