@@ -14,6 +14,7 @@ import pyarrow as pa
 from .dtypes import arrow_type
 from .errors import CurveError
 from .index_units import MAX_SCALE, IndexUnit, index_type, usual_step, whole_span
+from .mnemonics import each_once
 from .model import DEFAULT_SCALE, Ticks, Values, tick_text
 from .parquet import index_array, index_ticks
 from .read import WHOLE, Window, bounds, ends
@@ -147,7 +148,7 @@ def align(
     else:
         ticks = _grid(brought, int(step_ticks(step, scale)), low, high)
         columns = [on_grid(each.ticks, each.values, ticks, each.usual) for each in brought]
-    names = _unique([first.index.kind, *(config.mnemonic for config, _ in series)])[1:]
+    names = each_once([first.index.kind, *(config.mnemonic for config, _ in series)])[1:]
     notes = [
         f"the index of {name} is rounded to 1e-4 {each.unit}"
         for name, each in zip(names, units, strict=True)
@@ -238,17 +239,3 @@ def _taken(values: Values, rows: Rows) -> Values:
     if len(rows) and rows[0] >= 0 and np.array_equal(rows, np.arange(rows[0], rows[0] + len(rows))):
         return values.slice(int(rows[0]), len(rows))
     return values.take(pa.array(rows, pa.int64(), mask=rows < 0))
-
-
-def _unique(names: Sequence[str]) -> list[str]:
-    """Each name once: a later one gets `:2`, `:3` ... behind it."""
-    taken: set[str] = set()
-    unique: list[str] = []
-    for name in names:
-        chosen, number = name, 1
-        while chosen in taken:
-            number += 1
-            chosen = f"{name}:{number}"
-        taken.add(chosen)
-        unique.append(chosen)
-    return unique

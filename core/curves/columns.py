@@ -3,7 +3,6 @@
 A binary float is what its shortest text says: that text gives the number back, and is what an instrument meant.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -96,19 +95,3 @@ def values_of(numbers: npt.NDArray[Any], absent: float | None = None) -> Values:
             mask |= flat == flat.dtype.type(absent)
     values: Values = pa.array(flat, kind, mask=mask)
     return values if width == 1 else lists_of(values, width)
-
-
-def distinct(names: Iterable[str], findings: list[str]) -> list[str]:
-    """The mnemonics of a frame, each once: the second GR is GR:2, and that is a finding."""
-    taken: set[str] = set()
-    chosen: list[str] = []
-    for name in names:
-        unique, number = name, 1
-        while unique in taken:
-            number += 1
-            unique = f"{name}:{number}"
-        if unique != name:
-            findings.append(f"mnemonic {name} stands more than once; one of them is read as {unique}")
-        taken.add(unique)
-        chosen.append(unique)
-    return chosen

@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .columns import distinct
 from .errors import CurveError, LasRefused
 from .las_columns import column_of
 from .las_data import NUMBER, Table, table_from, table_of
@@ -23,6 +22,7 @@ from .las_index import direction_of, index_of
 from .las_sections import text_of
 from .las_times import iso_micros
 from .limits import LIMITS, Limits
+from .mnemonics import distinct
 from .model import Curve, Frame, Original
 from .tables import index_column, named_unit, table_frame
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .columns import distinct, exact_ticks, order_of, values_of
+from .columns import exact_ticks, order_of, values_of
 from .degrees import place_of
 from .dlis_library import dlisio, one_line, told
 from .errors import CurveError
 from .families import canonical_index_unit, index_kind
 from .las_times import one_way_date
 from .limits import LIMITS, Limits
+from .mnemonics import distinct
 from .model import Curve, Frame, Index, Original, Well
 
 ABSENT = -999.25

@@ -8,6 +8,7 @@ from .errors import LasRefused
 from .families import canonical_index_unit, index_kind
 from .las_columns import is_text
 from .las_header import Item
+from .mnemonics import distinct
 
 _ELEMENT = re.compile(r"(?P<name>.+)\[(?P<number>\d{1,5})\]")
 
@@ -30,25 +31,26 @@ class Definition:
 
 def definitions_of(items: Sequence[Item], findings: list[str]) -> list[Definition]:
     """The curves in order. `NMR[1]`..`NMR[n]` with an array format ({A...}, LAS 3.0) are one, NMR, of width n."""
-    found: list[Definition] = []
-    taken: set[str] = set()
+    groups: list[tuple[int, int]] = []
+    names: list[str] = []
     at = 0
     while at < len(items):
-        width, item = _width(items, at), items[at]
-        element = _ELEMENT.fullmatch(item.mnemonic) if width > 1 else None
-        name = element["name"].strip() if element else item.mnemonic
-        unique, number = name, 1
-        while unique in taken:
-            number += 1
-            unique = f"{name}:{number}"
-        if unique != name:
-            findings.append(f"mnemonic {name} stands more than once; one of them is read as {unique}")
-        taken.add(unique)
-        form = item.format[1:] if _is_element(item) else item.format
-        text = "\n".join(line.text for line in items[at : at + width])
-        found.append(Definition(unique, tuple(range(at, at + width)), item, form.split(";")[0], text))
+        width = _width(items, at)
+        element = _ELEMENT.fullmatch(items[at].mnemonic) if width > 1 else None
+        names.append(element["name"].strip() if element else items[at].mnemonic)
+        groups.append((at, at + width))
         at += width
-    return found
+    return [
+        _definition(mnemonic, start, items[start:stop])
+        for mnemonic, (start, stop) in zip(distinct(names, findings), groups, strict=True)
+    ]
+
+
+def _definition(mnemonic: str, start: int, lines: Sequence[Item]) -> Definition:
+    item = lines[0]
+    form = item.format[1:] if _is_element(item) else item.format
+    text = "\n".join(line.text for line in lines)
+    return Definition(mnemonic, tuple(range(start, start + len(lines))), item, form.split(";")[0], text)
 
 
 def _width(items: Sequence[Item], at: int) -> int:

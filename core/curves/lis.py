@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .columns import distinct, values_of
+from .columns import values_of
 from .degrees import place_of
 from .dlis import finished, index_of
 from .dlis_library import dlisio, one_line, told
 from .errors import CurveError
 from .las_times import one_way_date
 from .limits import LIMITS, Limits
+from .mnemonics import distinct
 from .model import Curve, Frame, Original, Well
 
 _NO_UNIT = "...."

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from .columns import distinct, exact_ticks, order_of, values_of
+from .columns import exact_ticks, order_of, values_of
 from .decode import without_hint
 from .dtypes import DTYPES, lists_of
 from .errors import ContentMismatch, CurveError
@@ -22,6 +22,7 @@ from .footer import Footer, read_footer
 from .las_columns import narrow
 from .las_times import all_read, day_micros, iso_micros
 from .limits import LIMITS, Limits
+from .mnemonics import distinct
 from .model import DEFAULT_SCALE, Curve, Frame, Original, Ticks, Values
 from .tables import index_column, named_unit, table_frame
 

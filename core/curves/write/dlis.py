@@ -20,6 +20,7 @@ from ..aligned import Aligned, Column
 from ..dtypes import elements_of
 from ..errors import CurveError
 from ..families import canonical_unit
+from ..mnemonics import each_once
 from ..model import Values
 from .extent import Extent, direction_of
 
@@ -115,17 +116,8 @@ def _numbers(columns: Sequence[Column]) -> npt.NDArray[Any]:
 
 def _names(names: Sequence[str]) -> list[str]:
     """Identifiers of RP66 v1 (chapter 3, IDENT: printable ASCII), each once."""
-    taken: set[str] = set()
-    found: list[str] = []
-    for name in names:
-        plain = re.sub(r"[^!-~]+", "_", _ascii(name)).strip("_")[:200] or "CURVE"
-        chosen, number = plain, 1
-        while chosen in taken:
-            number += 1
-            chosen = f"{plain}_{number}"
-        taken.add(chosen)
-        found.append(chosen)
-    return found
+    plain = (re.sub(r"[^!-~]+", "_", _ascii(name)).strip("_")[:200] or "CURVE" for name in names)
+    return each_once(plain, "_")
 
 
 def _ascii(text: str) -> str:
