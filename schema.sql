@@ -682,7 +682,7 @@ CREATE TABLE curve (
 );
 CREATE INDEX curve_well ON curve (well_id, frame_slug, frame_norm);
 CREATE INDEX curve_project ON curve (project_id, id);
-CREATE INDEX curve_family ON curve (family, index_kind);
+CREATE INDEX curve_family ON curve (family, id);
 CREATE INDEX curve_mnemonic ON curve (mnemonic_norm text_pattern_ops);
 CREATE INDEX curve_range ON curve USING gist (idx_range);
 CREATE INDEX curve_empty ON curve (null_fraction) WHERE null_fraction > 0.5;

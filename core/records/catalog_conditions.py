@@ -62,12 +62,14 @@ FIELDS: dict[str, Field] = {
 
 @dataclass
 class Query:
-    arguments: list[Any]
+    """Conditions, and their arguments from $2 on (see catalog.ask)."""
+
+    arguments: list[Any] = field(default_factory=list)
     where: list[str] = field(default_factory=list)
 
     def bind(self, value: Any) -> str:
         self.arguments.append(value)
-        return f"${len(self.arguments)}"
+        return f"${len(self.arguments) + 1}"
 
     def text(self, everything: bool, extra: str = "") -> str:
         """FROM and WHERE, with only the tables that something names."""

@@ -9,7 +9,7 @@ import asyncpg
 
 from ..oci.errors import QueryInvalid
 from ..search import Condition
-from .catalog import ENTRY, JOINED, READABLE, Asker, ask
+from .catalog import Asker, ask, entries
 from .catalog_conditions import LARGEST, Query, add, field_of
 from .database import Database
 
@@ -38,7 +38,7 @@ class Search:
 
 async def search(database: Database, asker: Asker, wanted: Search) -> list[asyncpg.Record]:
     """Up to `limit` rows of catalog.ENTRY, and `sorted`, the value they are sorted by. QueryInvalid."""
-    query = _conditions(asker, wanted)
+    query = _conditions(wanted)
     name = wanted.sort.removeprefix("-")
     if name not in SORTS:
         raise QueryInvalid(f"sort is one of {', '.join(SORTS)}, with - in front for the other way round")
@@ -53,39 +53,31 @@ async def search(database: Database, asker: Asker, wanted: Search) -> list[async
     version = "v.id" if wanted.everything else "c.latest_version_id"
     order = f"{expression} {way}, {key} {way}" if expression else f"{key} {way}"
     shown = expression or "NULL"
-    statement = f"""WITH {READABLE}
-SELECT {ENTRY}, q.sorted, q.key FROM (
-  SELECT {version} AS version_id, {shown}::text AS sorted, {key} AS key
-  {query.text(wanted.everything, expression)} ORDER BY {order} LIMIT {query.bind(wanted.limit)}
-) AS q {JOINED} ORDER BY {_outer(expression, way)}q.key {way}"""
-    return await ask(database, statement, query.arguments)
-
-
-def _outer(expression: str, way: str) -> str:
-    return f"{expression} {way}, " if expression else ""
+    question = f"""SELECT {version} AS version_id, {shown}::text AS sorted, {key} AS key
+{query.text(wanted.everything, expression)} ORDER BY {order} LIMIT {query.bind(wanted.limit)}"""
+    return await entries(database, asker, question, query.arguments)
 
 
 async def counts(database: Database, asker: Asker, wanted: Search, name: str, limit: int) -> list[asyncpg.Record]:
     """How often each value of a field comes: rows of value (text) and count, the most first."""
-    query, known = _conditions(asker, wanted), field_of(name)
+    query, known = _conditions(wanted), field_of(name)
     if known.kind not in ("well", "name", "word", "unit"):
         raise QueryInvalid(f"{name} has too many values to count each; give bins")
     shown = {"well": "w.name", "uwi": "w.uwi", "frame": "c.frame", "mnemonic": "c.mnemonic"}
     expression = shown.get(name, known.sql(wanted.everything))
-    statement = f"""WITH {READABLE}
-SELECT {expression} AS value, count(*) AS count {query.text(wanted.everything, expression)}
+    question = f"""SELECT {expression} AS value, count(*) AS count {query.text(wanted.everything, expression)}
 AND {expression} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {query.bind(limit)}"""
-    return await ask(database, statement, query.arguments)
+    return await ask(database, asker, question, query.arguments)
 
 
 async def histogram(database: Database, asker: Asker, wanted: Search, name: str, bins: int) -> list[asyncpg.Record]:
     """Rows of lower, upper and count: curves in bins of a number, those that have none."""
-    query, known = _conditions(asker, wanted), field_of(name)
+    query, known = _conditions(wanted), field_of(name)
     if known.kind != "number":
         raise QueryInvalid(f"bins are of numbers, and {name} is none")
     expression = known.sql(wanted.everything)
     many = query.bind(bins)
-    statement = f"""WITH {READABLE}, found AS MATERIALIZED (
+    question = f"""WITH found AS MATERIALIZED (
   SELECT {expression}::float8 AS value {query.text(wanted.everything, expression)} AND {expression} IS NOT NULL
     AND {expression} BETWEEN -{LARGEST} AND {LARGEST}
 ), ends AS (SELECT min(value) AS low, max(value) AS high FROM found)
@@ -94,12 +86,11 @@ FROM (
   SELECT CASE WHEN high = low THEN 1 ELSE least(width_bucket(value, low, high, {many}::int), {many}::int) END AS bin,
     count(*) AS count FROM found, ends GROUP BY 1
 ) AS b, ends ORDER BY bin"""
-    return await ask(database, statement, query.arguments)
+    return await ask(database, asker, question, query.arguments)
 
 
-def _conditions(asker: Asker, wanted: Search) -> Query:
-    query = Query(asker.arguments)
-    query.where.append("c.project_id IN (SELECT project_id FROM readable) AND c.latest_version_id IS NOT NULL")
+def _conditions(wanted: Search) -> Query:
+    query = Query(where=["c.project_id = ANY ($1::bigint[]) AND c.latest_version_id IS NOT NULL"])
     for condition in wanted.conditions:
         add(query, condition, wanted.everything)
     if wanted.overlap is not None:

@@ -4,38 +4,32 @@ from datetime import datetime
 
 import asyncpg
 
-from .catalog import ENTRY, JOINED, READABLE, Asker, ask
+from .catalog import ENTRY, HOME, JOINED, Asker, entries
 from .database import Database
 
-SELECT_VERSIONS = f"""WITH {READABLE}
+SELECT_VERSIONS = f"""WITH {HOME}
 SELECT {ENTRY}, ARRAY(SELECT l.role || ' ' || l.ref FROM lineage l WHERE l.version_id = v.id LIMIT 100) AS inputs FROM (
-  SELECT v.id AS version_id FROM readable
-  JOIN repository r ON r.project_id = readable.project_id AND r.name = $5
+  SELECT v.id AS version_id FROM home
+  JOIN repository r ON r.project_id = home.project_id AND r.name = $5
   JOIN curve_version v ON v.curve_id = r.repository_id
   WHERE v.deleted_at IS NULL AND v.id < $6 ORDER BY v.id DESC LIMIT $7
 ) AS q {JOINED} ORDER BY v.id DESC"""
-SELECT_LATEST = f"""WITH {READABLE}
+SELECT_LATEST = f"""WITH {HOME}
 SELECT {ENTRY} FROM (
-  SELECT c.latest_version_id AS version_id FROM readable
-  JOIN repository r ON r.project_id = readable.project_id AND r.name = $5 JOIN curve c ON c.id = r.repository_id
+  SELECT c.latest_version_id AS version_id FROM home
+  JOIN repository r ON r.project_id = home.project_id AND r.name = $5 JOIN curve c ON c.id = r.repository_id
 ) AS q {JOINED}"""
-SELECT_USES = f"""WITH {READABLE}
-SELECT {ENTRY} FROM (
-  SELECT v.id AS version_id FROM (
-    SELECT f.artifact_id AS id FROM artifact_blob_ref f WHERE f.blob_digest = $5::text
-    UNION SELECT f.artifact_id FROM segment s JOIN artifact_blob_ref f ON f.blob_digest = s.blob_digest
-      WHERE s.content_id = $6::bytea
-    UNION SELECT id FROM curve_version WHERE values_id = $6::bytea OR index_id = $6::bytea
-  ) AS u JOIN curve_version v ON v.id = u.id JOIN curve c ON c.id = v.curve_id
-  WHERE c.project_id IN (SELECT project_id FROM readable) AND v.deleted_at IS NULL AND v.id > $7
-  ORDER BY v.id LIMIT $8
-) AS q {JOINED} ORDER BY v.id"""
-SELECT_CHANGES = f"""WITH {READABLE}
-SELECT {ENTRY}, v.changed, v.deleted_at FROM (
-  SELECT v.id AS version_id FROM curve_version v JOIN curve c ON c.id = v.curve_id
-  WHERE v.changed >= $5 AND (v.changed, v.id) > ($5, $6) AND c.project_id IN (SELECT project_id FROM readable)
-  ORDER BY v.changed, v.id LIMIT $7
-) AS q {JOINED} ORDER BY v.changed, v.id"""
+USES = """SELECT v.id AS version_id, NULL::text AS sorted, v.id AS key FROM (
+  SELECT f.artifact_id AS id FROM artifact_blob_ref f WHERE f.blob_digest = $2::text
+  UNION SELECT f.artifact_id FROM segment s JOIN artifact_blob_ref f ON f.blob_digest = s.blob_digest
+    WHERE s.content_id = $3::bytea
+  UNION SELECT id FROM curve_version WHERE values_id = $3::bytea OR index_id = $3::bytea
+) AS u JOIN curve_version v ON v.id = u.id JOIN curve c ON c.id = v.curve_id
+WHERE c.project_id = ANY ($1::bigint[]) AND v.deleted_at IS NULL AND v.id > $4 ORDER BY v.id LIMIT $5"""
+CHANGES = """SELECT v.id AS version_id, NULL::text AS sorted, v.id AS key
+FROM curve_version v JOIN curve c ON c.id = v.curve_id
+WHERE v.changed >= $2 AND (v.changed, v.id) > ($2, $3) AND c.project_id = ANY ($1::bigint[])
+ORDER BY v.changed, v.id LIMIT $4"""
 
 HOT = (SELECT_VERSIONS, SELECT_LATEST)
 _LAST = 2**63 - 1
@@ -59,10 +53,10 @@ async def uses(
     database: Database, asker: Asker, digest: str | None, content: bytes | None, after: int, limit: int
 ) -> list[asyncpg.Record]:
     """Versions that name a blob, or whose values, index or a segment have a content id; by id."""
-    return await ask(database, SELECT_USES, [*asker.arguments, digest, content, after, limit])
+    return await entries(database, asker, USES, [digest, content, after, limit])
 
 
 async def changes(database: Database, asker: Asker, since: datetime, after: int, limit: int) -> list[asyncpg.Record]:
     """What was pushed, numbered, deleted or brought back, in the order of `changed`, from a time on (behind the id
     `after` at that very time). A transaction that was still running then comes late: ask again from a minute before."""
-    return await ask(database, SELECT_CHANGES, [*asker.arguments, since, after, limit])
+    return await entries(database, asker, CHANGES, [since, after, limit])

@@ -2,41 +2,43 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
 
 import asyncpg
 
 from ..curves.names import normal
 from ..oci import media
-from .catalog import ENTRY, JOINED, READABLE, Asker, ask
+from .catalog import ENTRY, HOME, JOINED, Asker, ask
+from .catalog_conditions import Query
 from .database import Database
 
 _LIVE = "latest_version_id IS NOT NULL"
 _WELL = f"""w.id, w.name, w.name_norm, w.uwi, w.api, w.operator, w.field, w.country, w.lat, w.lon,
   ARRAY(SELECT alias FROM well_alias WHERE well_id = w.id ORDER BY alias LIMIT 100) AS aliases,
-  ARRAY(SELECT readable.name || '/' || slug FROM well_slug WHERE well_id = w.id ORDER BY slug) AS refs,
+  ARRAY(SELECT p.name || '/' || s.slug FROM well_slug s JOIN project p USING (project_id)
+    WHERE s.well_id = w.id ORDER BY s.slug) AS refs,
   (SELECT count(*) FROM curve WHERE well_id = w.id AND {_LIVE}) AS curves"""
 
-SELECT_WELL = f"""WITH {READABLE}
-SELECT {_WELL} FROM readable JOIN well_slug s USING (project_id) JOIN well w ON w.id = s.well_id WHERE s.slug = $5"""
-SELECT_CURVES = f"""WITH {READABLE}
+SELECT_WELL = f"""WITH {HOME}
+SELECT {_WELL} FROM home JOIN well_slug s USING (project_id) JOIN well w ON w.id = s.well_id WHERE s.slug = $5"""
+SELECT_CURVES = f"""WITH {HOME}
 SELECT {ENTRY}, c.frame_slug, c.mnemonic_norm, c.id AS curve_id FROM (
   SELECT c.latest_version_id AS version_id
-  FROM readable JOIN well_slug s USING (project_id) JOIN curve c ON c.well_id = s.well_id
+  FROM home JOIN well_slug s USING (project_id) JOIN curve c ON c.well_id = s.well_id
   WHERE s.slug = $5 AND c.{_LIVE} AND ($6::text IS NULL OR (c.frame_slug, c.mnemonic_norm, c.id) > ($6, $7, $8))
   ORDER BY c.frame_slug, c.mnemonic_norm, c.id LIMIT $9
 ) AS q {JOINED} ORDER BY c.frame_slug, c.mnemonic_norm, c.id"""
-SELECT_COVERAGE = f"""WITH {READABLE}, page AS MATERIALIZED (
-  SELECT w.id, w.name, w.name_norm FROM readable JOIN well w USING (project_id)
-  WHERE w.name_norm > $5 ORDER BY w.name_norm LIMIT $6)
-SELECT page.name, page.name_norm, c.family, c.index_kind, count(*) AS curves, range_agg(c.idx_range)::text AS ranges
-FROM page LEFT JOIN curve c ON c.well_id = page.id AND c.{_LIVE} AND c.family IS NOT NULL
-GROUP BY 1, 2, 3, 4 ORDER BY 2, 3, 4"""
-SELECT_ORIGINALS = f"""WITH {READABLE}
+COVERAGE = f"""SELECT w.name, w.name_norm, o.family, o.index_kind, o.curves, o.ranges FROM (
+  SELECT id, name, name_norm FROM well WHERE project_id = ANY ($1::bigint[]) AND name_norm > $2
+  ORDER BY name_norm LIMIT $3
+) AS w LEFT JOIN LATERAL (
+  SELECT c.family, c.index_kind, count(*) AS curves, range_agg(c.idx_range)::text AS ranges
+  FROM curve c WHERE c.well_id = w.id AND c.{_LIVE} AND c.family IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2
+) AS o ON true ORDER BY w.name_norm, o.family, o.index_kind"""
+SELECT_ORIGINALS = f"""WITH {HOME}
 SELECT a.digest, a.size, a.push_time, a.pushed_by, a.annotations::text AS annotations,
   (a.extra_attrs -> 'ingest')::text AS ingest,
   ARRAY(SELECT t.name FROM tag t WHERE t.artifact_id = a.id ORDER BY t.name LIMIT 50) AS tags
-FROM readable JOIN repository r ON r.project_id = readable.project_id AND r.name = $5
+FROM home JOIN repository r ON r.project_id = home.project_id AND r.name = $5
 JOIN artifact a ON a.repository_id = r.repository_id
 WHERE a.deleted_at IS NULL AND a.digest > $6 AND (a.artifact_type = '{media.ORIGINAL}' OR a.extra_attrs ? 'ingest')
 ORDER BY a.digest LIMIT $7"""
@@ -56,36 +58,24 @@ async def wells(
 ) -> list[asyncpg.Record]:
     """Wells by name_norm, strictly after one. name: part of a name or alias, or the start of one, as people spell it;
     families: those with curves of all of them, each over the whole of `covering` (metres or seconds) if it is given."""
-    arguments = [*asker.arguments, after, limit]
-    where = ["w.name_norm > $5", f"EXISTS (SELECT FROM curve c WHERE c.well_id = w.id AND c.{_LIVE})"]
-
-    def bind(value: Any) -> str:
-        arguments.append(value)
-        return f"${len(arguments)}"
-
+    query = Query([after, limit])
+    where = ["w.name_norm > $2", f"EXISTS (SELECT FROM curve c WHERE c.well_id = w.id AND c.{_LIVE} OFFSET 0)"]
     if name is not None:
-        part = bind(normal(name))
+        part = query.bind(normal(name))
         where.append(
             f"""w.id IN (SELECT x.id FROM well x WHERE strpos(x.name_norm, {part}) > 0
   UNION ALL SELECT well_id FROM well_alias WHERE strpos(alias_norm, {part}) > 0)"""
         )
-    if families or covering:
-        covers, chosen = "", ""
-        if covering is not None:
-            covers = f" AND c.idx_range @> numrange({bind(covering[0])}, {bind(covering[1])}, '[]')"
-        having = ""
-        if families:
-            wanted = sorted(set(families))
-            chosen = f" AND c.family = ANY ({bind(wanted)}::text[])"
-            having = f" HAVING count(DISTINCT c.family) = {len(wanted)}"
-        where.append(
-            f"""w.id IN (SELECT c.well_id FROM curve c WHERE c.project_id IN (SELECT project_id FROM readable)
-  AND c.{_LIVE}{chosen}{covers} GROUP BY c.well_id{having})"""
-        )
-    statement = f"""WITH {READABLE} SELECT {_WELL} FROM readable JOIN (
-  SELECT w.* FROM well w WHERE w.project_id IN (SELECT project_id FROM readable) AND {" AND ".join(where)}
-  ORDER BY w.name_norm LIMIT $6) AS w USING (project_id) ORDER BY w.name_norm"""
-    return await ask(database, statement, arguments)
+    covers = ""
+    if covering is not None:
+        low, high = map(query.bind, covering)
+        covers = f" AND c.idx_range @> numrange({low}, {high}, '[]')"
+    chosen = [f" AND c.family = {query.bind(family)}" for family in sorted(set(families))]
+    for condition in chosen or ([""] if covers else []):  # OFFSET 0: a well at a time, as many as the page needs
+        where.append(f"EXISTS (SELECT FROM curve c WHERE c.well_id = w.id AND c.{_LIVE}{condition}{covers} OFFSET 0)")
+    question = f"""SELECT {_WELL} FROM (SELECT w.* FROM well w WHERE w.project_id = ANY ($1::bigint[])
+  AND {" AND ".join(where)} ORDER BY w.name_norm LIMIT $3) AS w ORDER BY w.name_norm"""
+    return await ask(database, asker, question, query.arguments)
 
 
 async def well(database: Database, asker: Asker, slug: str) -> asyncpg.Record | None:
@@ -106,7 +96,7 @@ async def curves(
 async def coverage(database: Database, asker: Asker, after: str, limit: int) -> list[asyncpg.Record]:
     """For each of up to `limit` wells by name_norm a row a family and kind of index, ranges as a numrange multirange in
     metres or seconds; one row without a family for a well that has none."""
-    return await ask(database, SELECT_COVERAGE, [*asker.arguments, after, limit])
+    return await ask(database, asker, COVERAGE, [after, limit])
 
 
 async def originals(database: Database, asker: Asker, name: str, after: str, limit: int) -> list[asyncpg.Record]:

@@ -74,7 +74,6 @@ _PLAIN = (
 
 def version_entry(row: Any) -> VersionEntry:
     """From a row of catalog.ENTRY, and what stands beside it in some."""
-    known = set(row.keys())
     return VersionEntry(
         **{name: row[name] for name in _PLAIN},
         index=IndexEntry(row["index_kind"], row["index_unit"], row["first_index"], row["last_index"], row["step"]),
@@ -83,7 +82,7 @@ def version_entry(row: Any) -> VersionEntry:
         index_id=f"sha256:{row['index_id']}",
         findings=msgspec.json.decode(row["findings"]),
         severity=row["qc_severity"],
-        inputs=row["inputs"] if "inputs" in known else [],
-        changed=row["changed"] if "changed" in known else None,
-        deleted="deleted_at" in known and row["deleted_at"] is not None,
+        inputs=row.get("inputs", []),
+        changed=row["changed"],
+        deleted=row["deleted_at"] is not None,
     )
