@@ -17,8 +17,10 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
-from dataforge_registry.core.curves.model import Curve, Frame, Index, Well
-from dataforge_registry.core.curves.pack import Previous, pack, pack_index
+from dataforge_registry.core.curves.model import Curve, Frame, Index
+from dataforge_registry.core.curves.origin import Well
+from dataforge_registry.core.curves.pack import pack, pack_index
+from dataforge_registry.core.curves.packed import Previous
 from dataforge_registry.core.curves.parquet import encode_table
 
 ROWS, STEP = 65_617, 1524

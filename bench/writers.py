@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 
 from dataforge_registry.core.curves.aligned import Aligned, align
-from dataforge_registry.core.curves.model import Curve, Frame, Index, Well
+from dataforge_registry.core.curves.model import Curve, Frame, Index
+from dataforge_registry.core.curves.origin import Well
 from dataforge_registry.core.curves.pack import pack, pack_index
 from dataforge_registry.core.curves.read import read
 from dataforge_registry.core.curves.write import Extent, Format, write

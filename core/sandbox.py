@@ -79,8 +79,11 @@ class Sandbox:
         while self._idle:
             await _end(self._idle.pop())
 
-    async def run(self, work: Work, argument: Any = None, blobs: Sequence[bytes] = ()) -> tuple[Any, list[bytes]]:
-        """What `work` returns in the child. CurveError as it raised it; SandboxRefused where it hit a limit."""
+    async def run(self, work: Work | str, argument: Any = None, blobs: Sequence[bytes] = ()) -> tuple[Any, list[bytes]]:
+        """What `work` returns in the child: a function, or `MODULE:NAME` of one whose module is loaded there alone.
+
+        CurveError as it raised it; SandboxRefused where it hit a limit.
+        """
         async with self._slots:
             child = self._idle.pop() if self._idle else await self._start()
             whole = False
@@ -112,10 +115,10 @@ class Sandbox:
         )
 
     async def _exchange(
-        self, child: Process, work: Work, argument: Any, blobs: Sequence[bytes]
+        self, child: Process, work: Work | str, argument: Any, blobs: Sequence[bytes]
     ) -> tuple[Reply, list[bytes]]:
         assert child.stdin and child.stdout
-        name = f"{work.__module__}:{work.__qualname__}"
+        name = work if isinstance(work, str) else f"{work.__module__}:{work.__qualname__}"
         request = Request(name, argument, self.limits.seconds, [len(blob) for blob in blobs])
         head = msgspec.msgpack.encode(request, enc_hook=str)  # a Digest is a str of its own class
         sending = asyncio.ensure_future(_send(child.stdin, [len(head).to_bytes(LENGTH, "little"), head, *blobs]))

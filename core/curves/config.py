@@ -4,7 +4,8 @@ from . import schema
 from .content import Samples
 from .errors import CurveError
 from .families import canonical_unit, family_of
-from .model import Curve, Frame, Index, Well, tick_text
+from .model import Curve, Frame, Index, tick_text
+from .origin import Well
 from .schema import Config, Lineage
 from .segments import ALGORITHM, Span
 from .stats import extremes, stats_of

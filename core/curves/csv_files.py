@@ -23,7 +23,8 @@ from .las_sections import text_of
 from .las_times import iso_micros
 from .limits import LIMITS, Limits
 from .mnemonics import distinct
-from .model import Curve, Frame, Original
+from .model import Curve, Frame
+from .origin import Original
 from .tables import index_column, named_unit, table_frame
 
 _DELIMITERS = (",", ";", "\t")

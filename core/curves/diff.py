@@ -24,7 +24,7 @@ from .differences import CurveDiff, SegmentCounts, figure, header_changes, index
 from .dtypes import arrow_type
 from .errors import ContentMismatch, CurveError
 from .model import Ticks, Values, tick_text
-from .pack import Previous
+from .packed import Previous
 from .parquet import index_ticks
 from .schema import Config, Descriptor, SegmentHeader
 

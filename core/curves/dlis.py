@@ -17,7 +17,8 @@ from .families import canonical_index_unit, index_kind
 from .las_times import one_way_date
 from .limits import LIMITS, Limits
 from .mnemonics import distinct
-from .model import Curve, Frame, Index, Original, Well
+from .model import Curve, Frame, Index
+from .origin import Original, Well
 
 ABSENT = -999.25
 

@@ -1,12 +1,17 @@
-"""Any log file we know, as frames: the one place that says which reader a file gets."""
+"""Any log file we know, as frames: the one place that says which reader a file gets.
+
+A reader is loaded when a file needs it: who only asks for names loads none.
+"""
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import CurveError
-from .las import las_frames
 from .limits import LIMITS, Limits
-from .model import Frame
+
+if TYPE_CHECKING:
+    from .model import Frame
 
 SUFFIXES = {".las": "LAS", ".dlis": "DLIS", ".dlf": "DLIS", ".lis": "LIS", ".lti": "LIS"}
 SUFFIXES |= {".csv": "CSV", ".parquet": "Parquet", ".pq": "Parquet"}
@@ -25,7 +30,7 @@ def read_frames(
     well: str | None = None,
     decimal_comma: bool = False,
     limits: Limits = LIMITS,
-) -> list[Frame]:
+) -> "list[Frame]":
     """The frames of a log file, in the order they stand in it, each with the file's record in `original`.
 
     frame: a name for its frame, instead of the file's own. index: the index column of a table (CSV, Parquet). well: the
@@ -43,6 +48,8 @@ def read_frames(
         return _read_by_path(kind, path, frame, well, limits)
     content = path.read_bytes()
     if kind == "LAS":
+        from .las import las_frames
+
         return las_frames(content, path.name, frame, well, limits)
     sha256 = hashlib.sha256(content).hexdigest()
     if kind == "CSV":
@@ -56,7 +63,7 @@ def read_frames(
     return read_parquet(path, content, sha256, frame=frame, index=index, well=well, limits=limits)
 
 
-def _read_by_path(kind: str, path: Path, frame: str | None, well: str | None, limits: Limits) -> list[Frame]:
+def _read_by_path(kind: str, path: Path, frame: str | None, well: str | None, limits: Limits) -> "list[Frame]":
     """What dlisio reads: it opens the file itself."""
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()

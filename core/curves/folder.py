@@ -19,52 +19,20 @@ of the curve's name).
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from .errors import CurveError
-from .folder_tables import Row, has_tables, tables_of
+from .folder_tables import Row, tables_of
+from .folder_version import Version
 from .limits import LIMITS, Limits
-from .model import Frame, Original, Well
+from .model import Frame
+from .origin import Original, Well
 from .parquet_files import read_parquet
 
 _HASH = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 FORMAT = "DataForge"
-
-
-@dataclass(frozen=True)
-class Version:
-    """One version of a curve as the tables have it; parent: the number of the version it was made from."""
-
-    folder: str
-    workspace: str
-    well: Well
-    frame: str
-    curve: str
-    unit: str
-    description: str
-    number: int
-    parent: int | None
-    blob: str  # SHA-256 in hex
-    size: int | None
-    operation: str
-    message: str
-    author: str
-    created: str
-
-    @property
-    def path(self) -> Path:
-        """Of its Parquet file."""
-        return Path(self.folder, "blobs") / self.blob[:2] / self.blob[2:4] / f"{self.blob}.parquet"
-
-    def __str__(self) -> str:
-        return f"{self.workspace}/{self.curve} v{self.number}"
-
-
-def is_folder(path: Path) -> bool:
-    """Whether a directory is a DataForge folder: it has `blobs` and tables."""
-    return path.is_dir() and (path / "blobs").is_dir() and has_tables(path)
 
 
 def versions_of(folder: Path, frame: str | None = None, well: str | None = None) -> list[Version]:

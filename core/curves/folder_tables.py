@@ -9,12 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from .decode import without_hint
 from .errors import CurveError
-from .footer import read_footer
 from .las_sections import text_of
 
 TABLES = ("workspace", "curve", "curve_version", "blob_registry")
@@ -33,6 +28,11 @@ def tables_of(folder: Path) -> dict[str, list[Row]]:
     if databases:
         return _from_sqlite(databases[0])
     return {table: _from_file(folder, table) for table in TABLES}
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a directory is a DataForge folder: it has `blobs` and tables."""
+    return path.is_dir() and (path / "blobs").is_dir() and has_tables(path)
 
 
 def has_tables(folder: Path) -> bool:
@@ -81,7 +81,7 @@ def _from_file(folder: Path, table: str) -> list[Row]:
         raise CurveError(f"{path.name} has {path.stat().st_size:,} bytes; at most {_MAX_BYTES:,} are read")
     try:
         rows = _READERS[path.suffix.casefold()](path.read_bytes())
-    except (ValueError, csv.Error, pa.ArrowException, RecursionError) as error:
+    except (ValueError, csv.Error, RecursionError) as error:
         raise CurveError(f"{path.name} cannot be read: {' '.join(str(error).split())[:200]}") from error
     return _checked(rows, path.name)
 
@@ -105,11 +105,20 @@ def _json_rows(content: bytes) -> list[Any]:
 
 
 def _parquet_rows(content: bytes) -> list[Any]:
+    import pyarrow as pa  # here alone: who only looks for folders has no use for it
+    import pyarrow.parquet as pq
+
+    from .decode import without_hint
+    from .footer import read_footer
+
     footer = read_footer(content)
     if footer.rows > _MAX_ROWS or footer.size > _MAX_BYTES:
         raise ValueError(f"{footer.rows:,} rows of {footer.size:,} bytes are too many")
     options: dict[str, Any] = {"arrow_extensions_enabled": False}
-    return pq.ParquetFile(pa.BufferReader(without_hint(content, footer.start)), **options).read().to_pylist()
+    try:
+        return pq.ParquetFile(pa.BufferReader(without_hint(content, footer.start)), **options).read().to_pylist()
+    except pa.ArrowException as error:
+        raise ValueError(str(error)) from error
 
 
 _READERS: dict[str, Callable[[bytes], list[Any]]] = {".csv": _csv_rows, ".json": _json_rows, ".parquet": _parquet_rows}

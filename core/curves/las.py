@@ -20,7 +20,8 @@ from .las_index import direction_of, index_of
 from .las_sections import Section, Version, items_of, sections_of, text_of, title_of, version_of
 from .las_well import acquired_of, datum_of, run_of, well_of
 from .limits import LIMITS, Limits
-from .model import Curve, Frame, Index, Original, Values, Well
+from .model import Curve, Frame, Index, Values
+from .origin import Original, Well
 
 _LOG = "log"
 _Parts = dict[tuple[str, str, int], list[Item]]

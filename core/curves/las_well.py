@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from .degrees import place_of
 from .las_header import Item, value_of
 from .las_times import dated, one_way_date
-from .model import Well
+from .origin import Well
 
 _ALIASES = ("WELL-NAME", "WELLNAME", "ORIGINALWELLNAME", "ALIAS")
 _LABELS = frozenset({"well", "well name", "wellname"})

@@ -16,7 +16,8 @@ from .errors import CurveError
 from .las_times import one_way_date
 from .limits import LIMITS, Limits
 from .mnemonics import distinct
-from .model import Curve, Frame, Original, Well
+from .model import Curve, Frame
+from .origin import Original, Well
 
 _NO_UNIT = "...."
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from .errors import CurveError
+from .origin import Original, Well
 from .ticks import parse_tick as parse_tick
 from .ticks import tick_text as tick_text
 
@@ -62,34 +63,6 @@ class Index:
         if self.scale is None:
             return pa.timestamp("us", "UTC")
         return pa.decimal128(14 if self.scale <= DEFAULT_SCALE else 15, self.scale)
-
-
-@dataclass(frozen=True)
-class Well:
-    """The hole: true name as printed, identifiers and place, each empty where the file says nothing.
-
-    latitude and longitude in degrees, north and east positive.
-    """
-
-    name: str
-    uwi: str = ""
-    country: str = ""
-    field: str = ""
-    aliases: tuple[str, ...] = ()
-    operator: str = ""
-    api: str = ""
-    latitude: float | None = None
-    longitude: float | None = None
-
-
-@dataclass(frozen=True)
-class Original:
-    """The file a curve came from: its name, format (`LAS 2.0`), SHA-256 in hex, and what was found odd in it."""
-
-    file: str
-    format: str
-    sha256: str
-    findings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

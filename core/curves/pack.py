@@ -17,32 +17,12 @@ from .config import config_of
 from .content import Samples, index_id
 from .model import Curve, Frame, Index
 from .names import slug
+from .packed import Packed, Previous
 from .parquet import encode_index, encode_values
 from .schema import Config, Descriptor, Lineage, Manifest
 from .segments import Span, cut
 
 INDEX_LAYER_ROWS = 1 << 20
-
-
-@dataclass(frozen=True)
-class Previous:
-    """The version a new one follows, as it was read from the registry."""
-
-    digest: str
-    manifest: Manifest
-    config: Config
-    raw: bytes = field(repr=False)
-
-    @classmethod
-    def parse(cls, manifest: bytes, config: bytes) -> "Previous":
-        """From the bytes of both, or CurveError."""
-        return cls(
-            Digest.of(manifest), schema.parse_manifest(manifest, media.CURVE), schema.parse_config(config), manifest
-        )
-
-    def layers(self, role: str) -> list[Descriptor]:
-        """Its index or value layers, in row order."""
-        return [layer for layer in self.manifest.layers if layer.annotations.get(schema.ROLE) == role]
 
 
 @dataclass(frozen=True)
@@ -52,22 +32,6 @@ class IndexLayers:
     content: str
     descriptors: tuple[Descriptor, ...]
     blobs: dict[str, bytes] = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Packed:
-    """A curve version ready to push. blobs holds what the parent does not have: digest -> bytes, config included.
-
-    changed is False where the parent says the same of the same values: then there is nothing to push, and manifest and
-    digest are the parent's.
-    """
-
-    manifest: Manifest
-    raw: bytes = field(repr=False)
-    digest: str
-    config: Config
-    blobs: dict[str, bytes] = field(repr=False)
-    changed: bool = True
 
 
 def pack_index(index: Index, frame: str) -> IndexLayers:

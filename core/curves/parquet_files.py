@@ -23,7 +23,8 @@ from .las_columns import narrow
 from .las_times import all_read, day_micros, iso_micros
 from .limits import LIMITS, Limits
 from .mnemonics import distinct
-from .model import DEFAULT_SCALE, Curve, Frame, Original, Ticks, Values
+from .model import DEFAULT_SCALE, Curve, Frame, Ticks, Values
+from .origin import Original
 from .tables import index_column, named_unit, table_frame
 
 _FAILURES = (pa.ArrowException, OSError, UnicodeError, OverflowError, MemoryError)

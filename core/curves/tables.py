@@ -6,7 +6,8 @@ from pathlib import Path
 
 from .errors import CurveError
 from .families import canonical_index_unit, index_kind
-from .model import Curve, Frame, Index, Original, Ticks, Well
+from .model import Curve, Frame, Index, Ticks
+from .origin import Original, Well
 
 _INDEX_NAMES = ("DEPT", "DEPTH", "MD", "TVD", "TIME")
 _UNIT = re.compile(

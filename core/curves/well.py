@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from ..oci import media
 from ..oci.digest import Digest
 from . import schema
-from .model import Well
-from .pack import Packed
+from .origin import Well
+from .packed import Packed
 from .schema import Config, Descriptor, Document, Manifest
 
 ORIGINAL = "original-"

@@ -9,7 +9,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from ..curves.errors import CurveError
-from ..curves.pack import Packed, Previous
+from ..curves.packed import Packed, Previous
 from ..curves.schema import Config
 from ..oci.repository import Pushable
 from .follow import says_the_same

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ..curves.errors import CurveError
 from ..curves.names import normal, suffixed
-from ..curves.pack import Packed, Previous
+from ..curves.packed import Packed, Previous
 from ..curves.schema import Descriptor
 from ..curves.well import entry
 from ..oci.errors import CurveConflict, PreconditionFailed, RegistryError

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..curves.files import is_log_file
-from ..curves.folder import is_folder
+from ..curves.folder_tables import is_folder
 
 
 @dataclass

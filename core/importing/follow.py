@@ -6,7 +6,7 @@ Only descriptors change places: what the version before holds, by content id, is
 import msgspec
 
 from ..curves import schema
-from ..curves.pack import Packed, Previous
+from ..curves.packed import Packed, Previous
 from ..curves.schema import Config, Descriptor
 from ..oci import media
 from ..oci.digest import Digest

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from ..curves.errors import CurveError
 from ..curves.names import LATEST
-from ..curves.pack import Packed, Previous
+from ..curves.packed import Packed, Previous
 from ..curves.schema import parse_manifest
 from ..oci import media
 from ..oci.bundle import along

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from ..curves import schema
 from ..curves.errors import CurveError
-from ..curves.model import Well
 from ..curves.names import LATEST, normal, slug, suffixed
+from ..curves.origin import Well
 from ..curves.schema import Descriptor, Manifest, parse_manifest
 from ..curves.well import original_tag, well_index
 from ..oci import media

@@ -10,9 +10,11 @@ import pyarrow as pa
 
 from ...core.curves.errors import CurveError
 from ...core.curves.index_units import index_type
-from ...core.curves.model import Curve, Frame, Index, Original, Ticks, Values, Well
+from ...core.curves.model import Curve, Frame, Index, Ticks, Values
 from ...core.curves.names import LATEST
-from ...core.curves.pack import Packed, Previous, pack, pack_index
+from ...core.curves.origin import Original, Well
+from ...core.curves.pack import pack, pack_index
+from ...core.curves.packed import Packed, Previous
 from ...core.curves.parquet import index_array, index_ticks
 from ...core.curves.read import WHOLE, Window, bounds, ends
 from ...core.curves.schema import Config, IndexHeader, Lineage, LineageInput

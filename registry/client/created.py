@@ -9,7 +9,8 @@ import msgspec
 from ...core.curves.errors import CurveError
 from ...core.curves.model import Curve, Frame
 from ...core.curves.names import Reference, slug, suffixed
-from ...core.curves.pack import Packed, pack, pack_index
+from ...core.curves.pack import pack, pack_index
+from ...core.curves.packed import Packed
 from ...core.curves.schema import Config, Lineage
 from ...core.importing.versions import push_version
 from ...core.oci.digest import Digest

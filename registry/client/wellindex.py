@@ -2,7 +2,7 @@
 
 from ...core.curves.model import Frame
 from ...core.curves.names import LATEST, Reference
-from ...core.curves.pack import Packed
+from ...core.curves.packed import Packed
 from ...core.curves.schema import parse_manifest
 from ...core.curves.well import entry, well_index
 from ...core.oci import media

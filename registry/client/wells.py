@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 from ...core.curves.las import read_las
 from ...core.curves.model import Frame
-from ...core.curves.pack import Packed
+from ...core.curves.packed import Packed
 from ...core.importing.importer import Importer
-from ...core.importing.parcel import ReadFile, Wanted, parcel_of, repacked
+from ...core.importing.packing import parcel_of, repacked
+from ...core.importing.parcel import ReadFile, Wanted
 from ...core.importing.report import Counts
 from .remote import RemoteRegistry
 

@@ -16,7 +16,7 @@ from uuid import uuid4
 import pytest
 
 from dataforge_registry.core.access import SYSTEM
-from dataforge_registry.core.curves.model import Well
+from dataforge_registry.core.curves.origin import Well
 from dataforge_registry.core.local import LocalRepository
 from dataforge_registry.core.oci import media
 from dataforge_registry.core.oci.digest import Digest

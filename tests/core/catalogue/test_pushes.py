@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from dataforge_registry.core.curves import schema
-from dataforge_registry.core.curves.model import Well
+from dataforge_registry.core.curves.origin import Well
 from dataforge_registry.core.curves.schema import Lineage, LineageInput
 from dataforge_registry.core.oci.digest import Digest
 from dataforge_registry.core.oci.errors import (

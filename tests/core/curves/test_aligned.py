@@ -15,7 +15,8 @@ from dataforge_registry.core.curves.aligned import align
 from dataforge_registry.core.curves.envelope import envelope
 from dataforge_registry.core.curves.errors import CurveError
 from dataforge_registry.core.curves.index_units import own_window, reading_window
-from dataforge_registry.core.curves.model import Curve, Frame, Index, Well
+from dataforge_registry.core.curves.model import Curve, Frame, Index
+from dataforge_registry.core.curves.origin import Well
 from dataforge_registry.core.curves.pack import pack, pack_index
 from dataforge_registry.core.curves.read import Window, read
 from dataforge_registry.core.curves.schema import Config

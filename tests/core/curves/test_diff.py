@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from dataforge_registry.core.curves.diff import MOST_INTERVALS, Version, assemble, plan
 from dataforge_registry.core.curves.differences import CurveDiff
 from dataforge_registry.core.curves.errors import ContentMismatch, CurveError
-from dataforge_registry.core.curves.model import Curve, Frame, Index, Well
-from dataforge_registry.core.curves.pack import Packed
+from dataforge_registry.core.curves.model import Curve, Frame, Index
+from dataforge_registry.core.curves.origin import Well
+from dataforge_registry.core.curves.packed import Packed
 
 ROWS = 65_617
 GENTLE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -6,8 +6,9 @@ import pytest
 
 from dataforge_registry.core.curves.diff_wells import diff_wells
 from dataforge_registry.core.curves.errors import CurveError
-from dataforge_registry.core.curves.model import Curve, Frame, Index, Well
+from dataforge_registry.core.curves.model import Curve, Frame, Index
 from dataforge_registry.core.curves.names import slug
+from dataforge_registry.core.curves.origin import Well
 from dataforge_registry.core.curves.pack import pack, pack_index
 from dataforge_registry.core.curves.schema import Manifest, parse_manifest
 from dataforge_registry.core.curves.well import entry, well_index

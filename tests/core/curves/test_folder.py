@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from dataforge_registry.core.curves.errors import CurveError
-from dataforge_registry.core.curves.folder import is_folder, read_folder, versions_of
+from dataforge_registry.core.curves.folder import read_folder, versions_of
+from dataforge_registry.core.curves.folder_tables import is_folder
 
 Tables = dict[str, list[dict[str, Any]]]
 

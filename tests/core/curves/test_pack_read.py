@@ -21,8 +21,10 @@ from dataforge_registry.core.curves.content import Samples, values_id
 from dataforge_registry.core.curves.decode import decode
 from dataforge_registry.core.curves.dtypes import described
 from dataforge_registry.core.curves.errors import ContentMismatch, CurveError
-from dataforge_registry.core.curves.model import Curve, Frame, Index, Values, Well
-from dataforge_registry.core.curves.pack import Previous, pack, pack_index, segment_contents
+from dataforge_registry.core.curves.model import Curve, Frame, Index, Values
+from dataforge_registry.core.curves.origin import Well
+from dataforge_registry.core.curves.pack import pack, pack_index, segment_contents
+from dataforge_registry.core.curves.packed import Previous
 from dataforge_registry.core.curves.parquet import index_floats
 from dataforge_registry.core.curves.read import Window, read
 from dataforge_registry.core.curves.schema import Lineage, LineageInput, parse_manifest

@@ -14,7 +14,8 @@ from dataforge_registry.core.curves.files import read_frames
 from dataforge_registry.core.curves.las import read_las
 from dataforge_registry.core.curves.las_sections import text_of
 from dataforge_registry.core.curves.model import Curve
-from dataforge_registry.core.curves.pack import Previous, pack, pack_index
+from dataforge_registry.core.curves.pack import pack, pack_index
+from dataforge_registry.core.curves.packed import Previous
 from dataforge_registry.core.curves.read import read
 
 WELLS = Path(__file__).parents[4] / "shared" / "wells"

@@ -260,3 +260,11 @@ def test_hundreds_of_curves_of_one_well_rewrite_its_index_a_few_times(open_serve
     written = sum(line.get("path") == path and line.get("method") == "PUT" for line in lines)
     assert 2 <= written < 30
     shutil.rmtree(field)
+
+
+def test_the_process_that_pushes_loads_no_array_library(open_server: Any, field: Path, logs: Any) -> None:
+    (field / "a.las").write_bytes(logs.las("Light 1", {"GR": logs.smooth(300)}))
+    command = [sys.executable, "-X", "importtime", *PROGRAM[1:], str(field), "--into", "light"]
+    done = subprocess.run(command, env=environment(open_server), capture_output=True, text=True, check=True)
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "aiohttp" in loaded and not loaded & {"numpy", "pyarrow"}

@@ -10,8 +10,8 @@ import pytest
 from dataforge_registry.core.curves.content import values_id
 from dataforge_registry.core.curves.errors import CurveError, LasRefused
 from dataforge_registry.core.curves.las import read_las
-from dataforge_registry.core.curves.model import Well
 from dataforge_registry.core.curves.names import Reference, suffixed
+from dataforge_registry.core.curves.origin import Well
 from dataforge_registry.core.curves.read import Window
 from dataforge_registry.core.curves.schema import parse_manifest
 from dataforge_registry.core.curves.well import original_tag

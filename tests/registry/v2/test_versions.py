@@ -4,7 +4,7 @@ import json
 from random import random
 from typing import Any
 
-from dataforge_registry.core.curves.model import Well
+from dataforge_registry.core.curves.origin import Well
 from dataforge_registry.core.oci import media
 from dataforge_registry.core.oci.bundle import bundled
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from dataforge_registry.core.curves.aligned import Aligned, align
-from dataforge_registry.core.curves.model import Curve, Frame, Index, Well
+from dataforge_registry.core.curves.model import Curve, Frame, Index
 from dataforge_registry.core.curves.names import curve_slugs
+from dataforge_registry.core.curves.origin import Well
 from dataforge_registry.core.curves.pack import pack, pack_index
 from dataforge_registry.core.curves.read import read
 

@@ -14,7 +14,8 @@ from dataforge_registry.core.curves.las import las_frames
 from dataforge_registry.core.curves.las_sections import sections_of, text_of
 from dataforge_registry.core.curves.model import Frame
 from dataforge_registry.core.curves.names import curve_slugs
-from dataforge_registry.core.curves.pack import Packed, Previous, pack, pack_index
+from dataforge_registry.core.curves.pack import pack, pack_index
+from dataforge_registry.core.curves.packed import Packed, Previous
 from dataforge_registry.core.curves.read import WHOLE, Window, read
 from dataforge_registry.core.curves.write import Format, write
 from dataforge_registry.core.curves.write.texts import scalars
