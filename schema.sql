@@ -795,7 +795,7 @@ COMMENT ON TABLE qc_finding IS 'One result of one quality check of a curve versi
 -- Refusals are raised as RGnnn with a word as the message and JSON as the detail: core/records/refusals.py reads them.
 
 CREATE FUNCTION rights(p_kind text, p_id bigint, p_epoch int, p_project text)
-RETURNS TABLE (valid boolean, admin boolean, project_id bigint, public boolean, sparse boolean, roles smallint[])
+RETURNS TABLE (valid boolean, admin boolean, project_id bigint, public boolean, sparse boolean, roles smallint[], grants text[])
 LANGUAGE sql STABLE AS $$
   SELECT CASE p_kind WHEN 'account' THEN a.account_id IS NOT NULL WHEN 'robot' THEN b.robot_id IS NOT NULL ELSE true END,
          p_kind = 'system' OR coalesce(a.admin, false),
@@ -805,7 +805,15 @@ LANGUAGE sql STABLE AS $$
                UNION ALL
                SELECT m.role_id FROM user_group_member g
                JOIN project_member m ON m.project_id = p.project_id AND m.entity_type = 'g' AND m.entity_id = g.group_id
-               WHERE g.account_id = a.account_id)
+               WHERE g.account_id = a.account_id),
+         -- a robot of one project acts nowhere else, whatever its permissions say
+         CASE WHEN b.robot_id IS NOT NULL THEN ARRAY(
+           SELECT (t ->> 'resource') || ':' || (t ->> 'action')
+           FROM jsonb_array_elements(b.permissions) AS g, jsonb_array_elements(g -> 'access') AS t
+           WHERE coalesce(t ->> 'effect', 'allow') <> 'deny'
+             AND CASE WHEN p_project = '' THEN g ->> 'kind' = 'system' AND b.project_id IS NULL
+                      ELSE g ->> 'kind' = 'project' AND g ->> 'namespace' IN (p_project, '*')
+                           AND (b.project_id IS NULL OR b.project_id = p.project_id) END) ELSE '{}' END
   FROM (SELECT 1) AS one
   -- a null id is looked up in no index: the kinds that a principal is not cost nothing
   LEFT JOIN account a ON a.account_id = CASE WHEN p_kind = 'account' THEN p_id END AND a.token_epoch = p_epoch
@@ -988,12 +996,12 @@ BEGIN
   IF p_from IS NULL THEN
     SELECT true INTO v_ok FROM project_blob c JOIN project p ON p.project_id = c.project_id
     CROSS JOIN LATERAL rights(p_kind, p_id, p_epoch, p.name) x
-    WHERE c.blob_id = v_blob AND NOT p.deleted AND x.valid AND (x.admin OR x.public OR cardinality(x.roles) > 0) LIMIT 1;
+    WHERE c.blob_id = v_blob AND NOT p.deleted AND x.valid AND (x.admin OR x.public OR cardinality(x.roles) > 0 OR 'repository:pull' = ANY (x.grants)) LIMIT 1;
   ELSE
     SELECT true INTO v_ok FROM rights(p_kind, p_id, p_epoch, split_part(p_from, '/', 1)) x
     JOIN repository r ON r.project_id = x.project_id AND r.name = p_from
     JOIN repository_blob l ON l.repository_id = r.repository_id AND l.blob_id = v_blob AND NOT l.hidden
-    WHERE x.valid AND (x.admin OR x.public OR cardinality(x.roles) > 0);
+    WHERE x.valid AND (x.admin OR x.public OR cardinality(x.roles) > 0 OR 'repository:pull' = ANY (x.grants));
   END IF;
   IF v_ok IS NULL THEN RETURN false; END IF;
   PERFORM link_charge(ARRAY[p_repository], ARRAY[v_blob], ARRAY[p_digest], ARRAY[v_size], p_lease);

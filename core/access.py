@@ -14,13 +14,117 @@ Kind = Literal["anonymous", "account", "robot", "system"]
 
 
 class Action(StrEnum):
-    """What is done to a project: its content, its members, itself."""
+    """What is done to a project's things: `resource:action` in Harbor's words, but for the three that tokens name."""
 
     PULL = "pull"
     PUSH = "push"
     DELETE = "delete"
-    MEMBERS = "members"
-    PROJECT = "project"
+    PROJECT_READ = "project:read"
+    PROJECT_UPDATE = "project:update"
+    PROJECT_DELETE = "project:delete"
+    METADATA_READ = "metadata:read"
+    METADATA_CREATE = "metadata:create"
+    METADATA_UPDATE = "metadata:update"
+    METADATA_DELETE = "metadata:delete"
+    MEMBER_LIST = "member:list"
+    MEMBER_READ = "member:read"
+    MEMBER_CREATE = "member:create"
+    MEMBER_UPDATE = "member:update"
+    MEMBER_DELETE = "member:delete"
+    LOG_LIST = "log:list"
+    LABEL_LIST = "label:list"
+    LABEL_READ = "label:read"
+    LABEL_CREATE = "label:create"
+    LABEL_UPDATE = "label:update"
+    LABEL_DELETE = "label:delete"
+    QUOTA_READ = "quota:read"
+    REPOSITORY_LIST = "repository:list"
+    REPOSITORY_READ = "repository:read"
+    REPOSITORY_UPDATE = "repository:update"
+    REPOSITORY_DELETE = "repository:delete"
+    ARTIFACT_LIST = "artifact:list"
+    ARTIFACT_READ = "artifact:read"
+    ARTIFACT_CREATE = "artifact:create"
+    ADDITION_READ = "artifact-addition:read"
+    ACCESSORY_LIST = "accessory:list"
+    ARTIFACT_LABEL_CREATE = "artifact-label:create"
+    ARTIFACT_LABEL_DELETE = "artifact-label:delete"
+    TAG_LIST = "tag:list"
+    TAG_CREATE = "tag:create"
+    TAG_DELETE = "tag:delete"
+    RETENTION_LIST = "tag-retention:list"
+    RETENTION_READ = "tag-retention:read"
+    RETENTION_CREATE = "tag-retention:create"
+    RETENTION_UPDATE = "tag-retention:update"
+    RETENTION_DELETE = "tag-retention:delete"
+    RETENTION_OPERATE = "tag-retention:operate"
+    IMMUTABLE_LIST = "immutable-tag:list"
+    IMMUTABLE_CREATE = "immutable-tag:create"
+    IMMUTABLE_UPDATE = "immutable-tag:update"
+    IMMUTABLE_DELETE = "immutable-tag:delete"
+    ROBOT_LIST = "robot:list"
+    ROBOT_READ = "robot:read"
+    ROBOT_CREATE = "robot:create"
+    ROBOT_UPDATE = "robot:update"
+    ROBOT_DELETE = "robot:delete"
+    HOLD_LIST = "hold:list"
+    HOLD_CREATE = "hold:create"
+    HOLD_DELETE = "hold:delete"
+
+    @property
+    def permission(self) -> str:
+        """The word of a robot's grant, as `repository:pull`."""
+        return _PERMISSION.get(self, self.value)
+
+
+_PERMISSION = {Action.PULL: "repository:pull", Action.PUSH: "repository:push", Action.DELETE: "artifact:delete"}
+
+
+class SystemAction(StrEnum):
+    """What is done to the registry as a whole: for system administrators, and for system robots granted it."""
+
+    AUDIT_LIST = "audit-log:list"
+    CATALOG_READ = "catalog:read"
+    CONFIGURATION = "configuration:update"
+    GC_LIST = "garbage-collection:list"
+    GC_READ = "garbage-collection:read"
+    GC_CREATE = "garbage-collection:create"
+    GC_UPDATE = "garbage-collection:update"
+    GC_STOP = "garbage-collection:stop"
+    LABEL_CREATE = "label:create"
+    LABEL_UPDATE = "label:update"
+    LABEL_DELETE = "label:delete"
+    PROJECT_CREATE = "project:create"
+    PROJECT_LIST = "project:list"
+    PURGE_LIST = "purge-audit:list"
+    PURGE_READ = "purge-audit:read"
+    PURGE_CREATE = "purge-audit:create"
+    PURGE_UPDATE = "purge-audit:update"
+    PURGE_STOP = "purge-audit:stop"
+    QUOTA_LIST = "quota:list"
+    QUOTA_READ = "quota:read"
+    QUOTA_UPDATE = "quota:update"
+    ROBOT_LIST = "robot:list"
+    ROBOT_READ = "robot:read"
+    ROBOT_CREATE = "robot:create"
+    ROBOT_UPDATE = "robot:update"
+    ROBOT_DELETE = "robot:delete"
+    USER_LIST = "user:list"
+    USER_READ = "user:read"
+    USER_CREATE = "user:create"
+    USER_UPDATE = "user:update"
+    USER_DELETE = "user:delete"
+    GROUP_LIST = "user-group:list"
+    GROUP_READ = "user-group:read"
+    GROUP_CREATE = "user-group:create"
+    GROUP_UPDATE = "user-group:update"
+    GROUP_DELETE = "user-group:delete"
+    VOLUMES_READ = "system-volumes:read"
+
+    @property
+    def permission(self) -> str:
+        """The word of a robot's grant."""
+        return self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +153,8 @@ class Rights(NamedTuple):  # made for every request, in a quarter of a dataclass
     """What the database says now of one principal in one project.
 
     `valid`: the principal is still there, not disabled, with the same epoch. `project_id` is None where no such project
-    lives. `roles` are the account's own and those of its groups.
+    lives. `roles` are the account's own and those of its groups. `grants` are a robot's permissions there
+    (`repository:pull`), or of the whole system where no project is named.
     """
 
     valid: bool
@@ -58,6 +163,7 @@ class Rights(NamedTuple):  # made for every request, in a quarter of a dataclass
     public: bool = False
     sparse: bool = False
     roles: tuple[int, ...] = ()
+    grants: tuple[str, ...] = ()
 
 
 PROJECT_ADMIN, DEVELOPER, GUEST, MAINTAINER, LIMITED_GUEST = 1, 2, 3, 4, 5
@@ -70,22 +176,55 @@ ROLES: dict[str, int] = {
     "limited-guest": LIMITED_GUEST,
 }
 
-ACTIONS: dict[int, frozenset[Action]] = {
-    PROJECT_ADMIN: frozenset(Action),
-    MAINTAINER: frozenset({Action.PULL, Action.PUSH, Action.DELETE}),
-    DEVELOPER: frozenset({Action.PULL, Action.PUSH}),
-    GUEST: frozenset({Action.PULL}),
-    LIMITED_GUEST: frozenset({Action.PULL}),
+_LETTERS = {"A": PROJECT_ADMIN, "M": MAINTAINER, "D": DEVELOPER, "G": GUEST, "L": LIMITED_GUEST}
+TABLE: dict[str, str] = {
+    "AMDGLP": (
+        "pull project:read repository:list artifact:list artifact:read artifact-addition:read tag:list accessory:list"
+    ),
+    "AMDGP": "repository:read label:list label:read",
+    "AMDGL": "quota:read",
+    "AMDG": "member:list member:read log:list robot:list robot:read hold:list",
+    "AMD": "push artifact:create repository:update tag:create artifact-label:create artifact-label:delete",
+    "AM": (
+        "delete repository:delete tag:delete label:create label:update label:delete hold:create "
+        "metadata:read metadata:create metadata:update metadata:delete "
+        "tag-retention:list tag-retention:read tag-retention:create tag-retention:update tag-retention:delete "
+        "tag-retention:operate immutable-tag:list immutable-tag:create immutable-tag:update immutable-tag:delete"
+    ),
+    "A": (
+        "project:update project:delete member:create member:update member:delete "
+        "robot:create robot:update robot:delete hold:delete"
+    ),
 }
+"""The permission table, by the letters of Admin, Maintainer, Developer, Guest, Limited guest and P: everybody, in a
+public project. It is Harbor's; whoever may place a hold need not be one who may lift it."""
+
+
+def _actions(letter: str) -> frozenset[Action]:
+    return frozenset(Action(word) for letters, words in TABLE.items() if letter in letters for word in words.split())
+
+
+ACTIONS: dict[int, frozenset[Action]] = {role: _actions(letter) for letter, role in _LETTERS.items()}
+PUBLIC = _actions("P")
 
 
 def permits(rights: Rights, action: Action) -> bool:
     """Whether these rights hold the action. A project that is not there permits nobody anything."""
     if not rights.valid or rights.project_id is None:
         return False
-    if rights.admin or (rights.public and action is Action.PULL):
+    if rights.admin or (rights.public and action in PUBLIC) or action.permission in rights.grants:
         return True
     return any(action in ACTIONS[role] for role in rights.roles)
+
+
+def require_system(principal: Principal, rights: Rights, action: SystemAction) -> None:
+    """As `require`, of the registry as a whole: `rights` are those of no project."""
+    if not rights.valid:
+        raise TokenInvalid("these credentials are no longer good; sign in again")
+    if principal.kind == "anonymous":
+        raise Unauthorized("sign in to do this")
+    if principal.ceiling is not None or not (rights.admin or action.permission in rights.grants):
+        raise Denied("only a system administrator may do this")
 
 
 def require(principal: Principal, rights: Rights, action: Action) -> None:

@@ -27,13 +27,16 @@ from .backends import limits, open_database, open_store, sandbox_limits
 from .config import Config
 from .curves.application import PREFIX as API
 from .curves.application import CurveApi
-from .curves.endpoint import Services
+from .curves.call import Services
 from .curves.made import MadeFiles
 from .curves.sealed import Links
 from .errors import error_answer
 from .forwarded import Forwarded
 from .health import Health
 from .limits import Limits as BodyLimits
+from .management.answers import PREFIX
+from .management.application import ManagementApi
+from .management.operation import Services as ManagementServices
 from .metrics import Metrics
 from .middleware import Observed, ServerErrors
 from .tokens import TokenService
@@ -43,6 +46,7 @@ from .worker import create_worker
 log = logging.getLogger(__name__)
 ROTATION_CHECK = 3600.0
 KEY_LIFETIME = 90 * 86400.0
+MANAGEMENT = PREFIX.encode() + b"/"
 
 
 def create_app(config: Config) -> ASGIApp:
@@ -62,6 +66,7 @@ class Registry:
         self._open = AsyncExitStack()
         self._distribution: ASGIApp = _starting
         self._curves: ASGIApp = _starting
+        self._management: ASGIApp = _starting
         self._tokens: ASGIApp = _starting
         self._pages: ASGIApp = _starting
 
@@ -73,6 +78,8 @@ class Registry:
         scope["raw_path"] = path
         if path.startswith(b"/v2/") or path == b"/v2":
             return self._distribution(scope, receive, send)
+        if path.startswith(MANAGEMENT):
+            return self._management(scope, receive, send)
         if path.startswith(API):
             return self._curves(scope, receive, send)
         if path.startswith(TOKEN_PATH.encode()):
@@ -101,9 +108,9 @@ class Registry:
         self._background(pulls.run())
         store = Store(database, driver, limits(config), pulls)
         stack.push_async_callback(store.settle)
-        door = Door(database, config.auth.token.service, config.http.external_url)
+        door, sign_in = Door(database, config.auth.token.service, config.http.external_url), None
         if config.auth.mode != "none":
-            door = await self._with_accounts(database)
+            door, sign_in = await self._with_accounts(database)
         self._distribution = Distribution(store, door, config.storage.delete.enabled)
         sandbox = await stack.enter_async_context(Sandbox(config.curves.processes, sandbox_limits(config)))
         made = MadeFiles(config.curves.file_memory, config.curves.file_disk)
@@ -112,6 +119,11 @@ class Registry:
         self._curves = CurveApi(
             Services(store, door, sandbox, made, links, config.curves.file_limit, config.http.external_url)
         )
+        self._management = ManagementApi(
+            ManagementServices(
+                config, database, store, door, Vault(config.auth.secretkey) if sign_in else None, sign_in
+            )
+        )
         self._pages = _pages(Health(database, driver), self._metrics if config.metrics.enabled else None)
         if config.worker.enabled:
             worker = create_worker(config, database, driver)
@@ -119,7 +131,7 @@ class Registry:
             stack.push_async_callback(_stopped, task)
             stack.callback(worker.stop)
 
-    async def _with_accounts(self, database: Database) -> Door:
+    async def _with_accounts(self, database: Database) -> tuple[Door, SignIn]:
         auth, http, passwords = self._config.auth, self._config.http, Passwords()
         folder = Path(self._config.data) if self._config.data else None
         shown = await ensure_admin(database, passwords, auth.admin_password, folder)
@@ -135,7 +147,7 @@ class Registry:
                 database, auth.token, sign_in, keys, external_url=http.external_url, form_limit=http.form_limit
             )
         )
-        return Door(database, auth.token.service, http.external_url, sign_in, keys)
+        return Door(database, auth.token.service, http.external_url, sign_in, keys), sign_in
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

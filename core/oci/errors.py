@@ -8,6 +8,7 @@ RegistryError
 ├── ManifestUnknown, ManifestInvalid, ManifestTooLarge, ManifestUnsupported, ManifestBlobUnknown, ManifestReferenced,
 │   PreconditionFailed, CurveConflict
 ├── Unauthorized (TokenInvalid, ScopeInsufficient), Denied, QuotaExceeded, TooManyRequests
+├── NotFound, Conflict, InUse
 ├── Unsupported, MethodNotAllowed, QueryInvalid, EncodingUnsupported, RangeNotSatisfiable, HeadersTooLarge
 └── Unavailable
 """
@@ -127,6 +128,18 @@ class QuotaExceeded(RegistryError):
 
 class TooManyRequests(RegistryError):
     """Slow down; headers hold Retry-After."""
+
+
+class NotFound(RegistryError):
+    """No such thing (a member, robot, label, rule ...), or none that the caller may know of."""
+
+
+class Conflict(RegistryError):
+    """There is one of that name already."""
+
+
+class InUse(RegistryError):
+    """What still stands on it, or a rule, keeps it from being changed or deleted."""
 
 
 class Unsupported(RegistryError):

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from ..access import Principal, Rights
 from . import audit
@@ -9,7 +10,7 @@ from .database import Connection
 
 USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,254}")
 
-RIGHTS = "SELECT valid, admin, project_id, public, sparse, roles FROM rights($1, $2, $3, $4)"
+RIGHTS = "SELECT valid, admin, project_id, public, sparse, roles, grants FROM rights($1, $2, $3, $4)"
 
 FIND = """
 SELECT account_id, username, password, password_version, token_epoch, admin, disabled
@@ -72,8 +73,13 @@ async def rights(conn: Connection, principal: Principal, project: str) -> Rights
     """What the principal may claim now in a project, by name. "" asks only whether the principal still holds."""
     row = await conn.fetchrow(RIGHTS, principal.kind, principal.id, principal.epoch, project)
     assert row is not None
-    valid, admin, project_id, public, sparse, roles = row
-    return Rights(valid, admin, project_id, public, sparse, tuple(roles))
+    return rights_of(row)
+
+
+def rights_of(row: Any) -> Rights:
+    """The first columns of a row, which are those of rights() in its order."""
+    valid, admin, project_id, public, sparse, roles, grants = row[:7]
+    return Rights(valid, admin, project_id, public, sparse, tuple(roles), tuple(grants))
 
 
 async def find(conn: Connection, username: str) -> Account | None:

@@ -10,7 +10,7 @@ from ..access import Action, Principal
 from ..oci.errors import ScopeInsufficient
 from .database import Database
 
-MAY_PULL = "x.valid AND (x.admin OR x.public OR cardinality(x.roles) > 0)"
+MAY_PULL = "x.valid AND (x.admin OR x.public OR cardinality(x.roles) > 0 OR 'repository:pull' = ANY (x.grants))"
 HOME = f"""home AS MATERIALIZED (
   SELECT x.project_id FROM rights($1, $2, $3, $4::text) AS x WHERE x.project_id IS NOT NULL AND {MAY_PULL})"""
 """The project named $4, if a principal ($1 kind, $2 id, $3 epoch) may pull from it."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..access import Principal, Rights
+from .accounts import rights_of
 from .database import Connection
 
 _KEY = "\x1e"
@@ -26,7 +27,7 @@ LEFT JOIN LATERAL (
 ) AS r ON true
 """
 # The columns in the order of the dataclasses below: Rights and Home, then FoundArtifact or FoundBlob.
-_RIGHTS = "x.valid, x.admin, x.project_id, x.public, x.sparse, x.roles, r.repository_id"
+_RIGHTS = "x.valid, x.admin, x.project_id, x.public, x.sparse, x.roles, x.grants, r.repository_id"
 _ARTIFACT = """a.id, a.digest, a.manifest_media_type, a.size,
   extract(epoch FROM a.keep_until - clock_timestamp())::float8 AS remaining"""
 _OF_ARTIFACT = "id, digest, manifest_media_type, octet_length(manifest) AS size, keep_until"
@@ -122,13 +123,12 @@ async def blobs(conn: Connection, keys: Sequence[str]) -> list[tuple[Home, Found
 
 
 def _home(row: Any) -> Home:
-    valid, admin, project_id, public, sparse, roles, repository_id, *_ = row
-    return Home(Rights(valid, admin, project_id, public, sparse, tuple(roles)), repository_id)
+    return Home(rights_of(row), row[7])
 
 
 def _artifact(row: Any) -> FoundArtifact | None:
-    return None if row[7] is None else FoundArtifact(*row[7:])
+    return None if row[8] is None else FoundArtifact(*row[8:])
 
 
 def _blob(row: Any) -> FoundBlob | None:
-    return None if row[7] is None else FoundBlob(*row[7:])
+    return None if row[8] is None else FoundBlob(*row[8:])

@@ -24,6 +24,8 @@ VALUES ('project.created', $1, $2, jsonb_build_object('name', $3::text))
 
 FIND = "SELECT project_id, name, public, sparse, owner_name FROM project WHERE name = $1 AND NOT deleted"
 
+NAME = "SELECT name FROM project WHERE project_id = $1 AND NOT deleted"
+
 LIST = "SELECT project_id, name, public, sparse, owner_name FROM project WHERE NOT deleted ORDER BY name"
 
 FIND_USER = "SELECT account_id FROM account WHERE lower(username) = lower($1) AND NOT deleted"
@@ -98,6 +100,12 @@ async def find(conn: Connection, name: str) -> Project:
     if row is None:
         raise ProjectError(f"there is no project {name}")
     return Project(*row)
+
+
+async def name_of(conn: Connection, project_id: int) -> str | None:
+    """The name of a living project, or None."""
+    found: str | None = await conn.fetchval(NAME, project_id)
+    return found
 
 
 async def list_projects(conn: Connection) -> list[Project]:

@@ -10,7 +10,8 @@ SELECT_MAKE = "SELECT repository_make($1, $2, $3, $4, $5, $6)"
 SELECT_CATALOG = """SELECT r.name FROM repository AS r
 JOIN project AS p ON p.project_id = r.project_id AND NOT p.deleted
 CROSS JOIN LATERAL rights($1, $2, $3, p.name) AS x
-WHERE r.name > $4 AND x.valid AND (x.admin OR x.public OR cardinality(x.roles) > 0)
+WHERE r.name > $4 AND x.valid
+  AND (x.admin OR x.public OR cardinality(x.roles) > 0 OR 'repository:pull' = ANY (x.grants))
 ORDER BY r.name LIMIT $5"""
 
 

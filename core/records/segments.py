@@ -29,7 +29,8 @@ FROM unnest($1::bytea[]) WITH ORDINALITY AS q(content, n) CROSS JOIN LATERAL (
       SELECT r.name FROM (SELECT repository_id FROM repository_blob
         WHERE blob_id = b.id AND project_id = c.project_id AND NOT hidden LIMIT 1) AS k
       JOIN repository r USING (repository_id) OFFSET 0) AS l
-    WHERE x.valid AND (x.admin OR x.public OR cardinality(x.roles) > 0) LIMIT 1) AS m
+    WHERE x.valid AND (x.admin OR x.public OR cardinality(x.roles) > 0 OR 'repository:pull' = ANY (x.grants))
+    LIMIT 1) AS m
   LIMIT 1) AS f
 ORDER BY q.n"""
 

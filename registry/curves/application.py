@@ -20,12 +20,13 @@ from ...core.oci.errors import (
 from ...core.reading import TruncatedBlob
 from ...core.records.artifacts import Actor
 from ...core.uploads import Body, BodyBroken
+from ..endpoint import Endpoint
 from ..engines.inbox import AnswerCut
 from ..errors import error_answer
 from ..origin import address
 from ..v2.answer import Answer, Request
 from . import data, diff, files, links, openapi, search, segments, tables, welldata, wells
-from .endpoint import Call, Endpoint, Services
+from .call import Call, Services
 
 PREFIX = b"/api/v1/"
 MOST_BODY = 1 << 20

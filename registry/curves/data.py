@@ -17,9 +17,10 @@ from ...core.curves.schema import Config, parse_config
 from ...core.curves.served import PART_ROWS, STREAMED, WRITER, Order, serve
 from ...core.curves.write import MEDIA_TYPES, Format, format_of
 from ...core.oci.errors import QueryInvalid
+from ..endpoint import Endpoint, described
 from ..v2.answer import Answer
 from ..v2.conditional import not_modified
-from .endpoint import Call, Endpoint, Services, described
+from .call import Call, Services
 from .opened import OpenedCurve, open_curve
 
 MOST_CURVES = 50

@@ -12,8 +12,9 @@ from ...core.curves.schema import Manifest, parse_manifest
 from ...core.oci import media
 from ...core.oci.errors import QueryInvalid
 from ...core.oci.media import JSON
+from ..endpoint import Endpoint, answer, described
 from ..v2.answer import Answer
-from .endpoint import Call, Endpoint, answer, described
+from .call import Call
 from .opened import open_curve
 
 Ref = Annotated[str, msgspec.Meta(min_length=1, max_length=2048)]

@@ -5,10 +5,11 @@ from ...core.curves.names import LATEST, Reference
 from ...core.curves.read import plan
 from ...core.oci.errors import ManifestUnknown, QueryInvalid
 from ...core.oci.media import PARQUET
+from ..endpoint import Endpoint, NoQuery
 from ..ranges import parse_range
 from ..v2.answer import Answer, Request
 from ..v2.conditional import not_modified, wanted_range
-from .endpoint import Call, Endpoint, NoQuery, Services
+from .call import Call, Services
 from .opened import OpenedCurve, open_curve
 
 SUFFIX = ".parquet"

@@ -13,10 +13,11 @@ from ...core.local import LocalRepository
 from ...core.oci.errors import Denied, QueryInvalid, Unauthorized
 from ...core.oci.media import PARQUET
 from ...core.records.artifacts import Actor
+from ..endpoint import Endpoint, NoQuery, answer
 from ..origin import address, public_url
 from ..v2.answer import Answer
 from . import files
-from .endpoint import Call, Endpoint, NoQuery, answer
+from .call import Call
 from .opened import OpenedCurve, open_curve
 from .sealed import GONE
 

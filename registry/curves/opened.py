@@ -9,7 +9,7 @@ from ...core.curves.schema import Manifest, parse_manifest
 from ...core.local import LocalRepository
 from ...core.oci import media
 from ...core.oci.digest import Digest
-from .endpoint import Call, Q
+from .call import Call, Q
 
 
 @dataclass(frozen=True)

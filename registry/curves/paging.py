@@ -9,8 +9,8 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from ...core.oci.errors import QueryInvalid
+from ..endpoint import answer, described
 from ..v2.answer import Answer, Request
-from .endpoint import answer, described
 
 MOST = 1000
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MOST), described("How many at most.")]

@@ -14,8 +14,9 @@ from ...core.records.catalog import Asker
 from ...core.records.catalog_conditions import FIELDS, moment
 from ...core.records.catalog_search import SORTS, Search
 from ...core.search import parse_query
+from ..endpoint import Endpoint, answer, described
 from ..v2.answer import Answer
-from .endpoint import Call, Endpoint, answer, described
+from .call import Call
 from .entries import VersionEntry, version_entry
 from .paging import Cursor, Limit, cut, paged, start
 

@@ -7,8 +7,9 @@ import msgspec
 from ...core.access import Action
 from ...core.oci.errors import ScopeInsufficient
 from ...core.records.segments import MOST, held
+from ..endpoint import Endpoint, NoQuery, answer
 from ..v2.answer import Answer
-from .endpoint import Call, Endpoint, NoQuery, answer
+from .call import Call
 
 Content = Annotated[str, msgspec.Meta(max_length=200)]
 

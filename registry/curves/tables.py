@@ -9,8 +9,9 @@ from ...core.curves.names import checked_project, normal
 from ...core.oci.errors import QueryInvalid
 from ...core.records import catalog_tables
 from ...core.records.catalog_tables import MOST
+from ..endpoint import Endpoint, NoQuery, answer
 from ..v2.answer import Answer
-from .endpoint import Call, Endpoint, NoQuery, answer
+from .call import Call
 
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 

@@ -7,10 +7,11 @@ import msgspec
 from ...core.curves.names import Reference, slug
 from ...core.oci.errors import NameUnknown, QueryInvalid
 from ...core.records import catalog_wells
+from ..endpoint import Endpoint, described
 from ..v2.answer import Answer
+from .call import Call
 from .data import ENDPOINTS as ONE
 from .data import MOST_CURVES, WindowQuery, data_answer
-from .endpoint import Call, Endpoint, described
 from .opened import open_curve
 from .search import Text
 from .wells import pulling

@@ -11,8 +11,9 @@ from ...core.curves.names import Reference, checked_project
 from ...core.oci.errors import NameUnknown, QueryInvalid
 from ...core.records import catalog_versions, catalog_wells
 from ...core.records.catalog import Asker
+from ..endpoint import Endpoint, NoQuery, answer, described
 from ..v2.answer import Answer
-from .endpoint import Call, Endpoint, NoQuery, answer, described
+from .call import Call
 from .entries import VersionEntry, version_entry
 from .paging import Cursor, Limit, cut, paged, start
 from .search import Text, span

@@ -32,12 +32,19 @@ from dataforge_registry.core.oci.errors import (
 
 ANN = Principal("account", 12, "ann")
 PULL, PUSH, DELETE = Action.PULL, Action.PUSH, Action.DELETE
+ALL = set(Action)
+READ = {PULL, *(each for each in ALL if each.value.endswith((":read", ":list")))}
+POLICIES = {each for each in ALL if each.value.startswith(("metadata", "tag-retention", "immutable-tag"))}
+WRITE = {PUSH, *map(Action, ("artifact:create", "repository:update", "tag:create"))}
+LABELS = {Action("artifact-label:create"), Action("artifact-label:delete")}
+OWNERS = {each for each in ALL if each.value.startswith(("project:", "member:", "robot:"))} - READ
+LIMITED = READ - POLICIES - {each for each in ALL if each.value.startswith(("member", "log", "label", "robot", "hold"))}
 TABLE = {
-    PROJECT_ADMIN: set(Action),
-    MAINTAINER: {PULL, PUSH, DELETE},
-    DEVELOPER: {PULL, PUSH},
-    GUEST: {PULL},
-    LIMITED_GUEST: {PULL},
+    PROJECT_ADMIN: ALL,
+    MAINTAINER: ALL - OWNERS - {Action("hold:delete")},
+    DEVELOPER: READ - POLICIES | WRITE | LABELS,
+    GUEST: READ - POLICIES,
+    LIMITED_GUEST: LIMITED - {Action("repository:read")},
 }
 RIGHTS = st.builds(
     Rights,
@@ -62,7 +69,10 @@ def test_the_roles_of_a_user_and_of_its_groups_add_up() -> None:
 
 def test_a_public_project_is_pulled_by_everybody_and_pushed_by_nobody_else() -> None:
     public = Rights(True, project_id=1, public=True)
-    assert [action for action in Action if permits(public, action)] == [PULL]
+    everybody = {action for action in Action if permits(public, action)}
+    assert everybody == READ - POLICIES - {
+        a for a in READ if a.value.startswith(("member", "log", "robot", "hold", "quota"))
+    }
 
 
 @given(RIGHTS, st.sampled_from(Action))
@@ -70,7 +80,7 @@ def test_nothing_is_allowed_to_who_is_gone_or_where_nothing_is(rights: Rights, a
     if permits(rights, action):
         assert rights.valid
         assert rights.project_id is not None
-        assert rights.admin or rights.roles or (rights.public and action is PULL)
+        assert rights.admin or rights.roles or (rights.public and action in READ)
 
 
 @given(RIGHTS, st.sampled_from(Action), st.sampled_from([ANONYMOUS, ANN]))

@@ -1,4 +1,4 @@
-"""One operation of /api/v1 as a value: its path, the types of what goes in and out, and the function that answers.
+"""One operation of an API as a value: its path, the types of what goes in and out, and the function that answers.
 
 Types are msgspec Structs; requests are checked by them and the OpenAPI document is made from them, so that neither can
 say what the other does not.
@@ -8,22 +8,14 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import msgspec
 
-from ...core.access import Action, Principal, Rights, require
-from ...core.curves.errors import CurveError
-from ...core.local import LocalRepository
-from ...core.oci.errors import QueryInvalid
-from ...core.oci.media import JSON
-from ...core.records.artifacts import Actor
-from ...core.sandbox import Sandbox
-from ...core.store import Store
-from ..access import Door
-from ..v2.answer import Answer, Request
-from .made import MadeFiles
-from .sealed import Links
+from ..core.curves.errors import CurveError
+from ..core.oci.errors import QueryInvalid
+from ..core.oci.media import JSON
+from .v2.answer import Answer, Request
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
@@ -32,54 +24,15 @@ class NoQuery(msgspec.Struct, frozen=True):
     """An operation without query parameters; unknown ones are for nobody."""
 
 
-Q = TypeVar("Q", bound=msgspec.Struct)
-
-
-@dataclass(frozen=True)
-class Services:
-    """What operations stand on, one of each a process."""
-
-    store: Store
-    door: Door
-    sandbox: Sandbox
-    files: MadeFiles
-    links: Links
-    file_limit: int  # bytes of layers that one file is made of
-    external_url: str = ""
-
-
-@dataclass(frozen=True)
-class Call(Generic[Q]):
-    """One request of one operation: who asks, the path's parameters, the query as its Struct, the body as read."""
-
-    services: Services
-    request: Request
-    principal: Principal
-    actor: Actor
-    path: dict[str, str]
-    query: Q
-    body: Any = None
-
-    def repository(self, name: str) -> LocalRepository:
-        """A repository as the caller sees it; each of its calls asks for the right."""
-        return LocalRepository(self.services.store, self.principal, name, self.actor)
-
-    async def require(self, action: Action, project: str) -> Rights:
-        """The caller's rights in a project, if they hold the action; else what `core.access.require` raises."""
-        rights = await self.services.door.rights(self.principal, project)
-        require(self.principal, rights, action)
-        return rights
-
-
 @dataclass(frozen=True)
 class Endpoint:
-    """An operation. `path` is an OpenAPI template below /api/v1; a parameter matches one segment, `{name...}` is not
-    known. `result` is the type of a JSON answer, None where `produces` says what comes. GET answers HEAD too."""
+    """An operation. `path` is an OpenAPI template below the API's prefix; a parameter matches one segment. `result` is
+    the type of a JSON answer, None where `produces` says what comes. GET answers HEAD too."""
 
     method: str
     path: str
     summary: str
-    answer: Callable[[Call[Any]], Awaitable[Answer]]
+    answer: Callable[[Any], Awaitable[Answer]]
     query: type[msgspec.Struct] = NoQuery
     body: type[msgspec.Struct] | None = None
     result: Any = None

@@ -1,0 +1,125 @@
+"""Lists as Harbor's API pages them: conditions and order that a caller names, as SQL from fixed pieces.
+
+Only the fields of a list can be asked for, and values travel as parameters: neither a secret column nor a piece of SQL
+can be reached through `q` or `sort`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import asyncpg
+
+from ..oci.errors import QueryInvalid
+from ..search import Condition, parse_query
+from .database import Connection
+
+Kind = Literal["text", "number", "time", "flag"]
+_CASTS = {"text": "text", "number": "bigint", "time": "timestamptz", "flag": "boolean"}
+LARGEST = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Column:
+    """A field of a list: what stands for it in SQL, and what its values are."""
+
+    sql: str
+    kind: Kind = "text"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a caller wants of a list: the page (from 1), how many a page, order (`a,-b`), conditions (`k=v,k=~part`)."""
+
+    page: int = 1
+    page_size: int = 10
+    sort: str = ""
+    q: str = ""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A list: its columns, the rest of its SELECT (FROM and WHERE, whose own parameters come first), fields to ask for,
+    the order when none is asked, and what makes an order whole."""
+
+    select: str
+    source: str
+    fields: Mapping[str, Column]
+    order: str
+    tie: str
+
+    async def page(self, conn: Connection, asked: Asked, *own: Any) -> tuple[list[asyncpg.Record], int]:
+        """The rows of a page, and how many there are in all. QueryInvalid says which part cannot be asked."""
+        arguments = list(own)
+        where = "".join(f" AND {self._condition(each, arguments)}" for each in parse_query(asked.q))
+        total = int(await conn.fetchval(f"SELECT count(*) {self.source}{where}", *arguments))
+        order = self._order(asked.sort)
+        start = (asked.page - 1) * asked.page_size
+        if start >= total:
+            return [], total
+        arguments += [asked.page_size, start]
+        limit = f"LIMIT ${len(arguments) - 1} OFFSET ${len(arguments)}"
+        return await conn.fetch(
+            f"SELECT {self.select} {self.source}{where} ORDER BY {order} {limit}", *arguments
+        ), total
+
+    def _field(self, name: str) -> Column:
+        if name not in self.fields:
+            raise QueryInvalid(f"{name!r} is no field of this list; there are {', '.join(sorted(self.fields))}")
+        return self.fields[name]
+
+    def _order(self, sort: str) -> str:
+        parts = []
+        for word in filter(None, (each.strip() for each in sort.split(","))):
+            column = self._field(word.removeprefix("-"))
+            parts.append(f"{column.sql} DESC" if word.startswith("-") else column.sql)
+        return ", ".join([*(parts or [self.order]), self.tie])
+
+    def _condition(self, condition: Condition, arguments: list[Any]) -> str:
+        column = self._field(condition.field)
+
+        def bind(text: str | None, several: bool = False) -> str:
+            arguments.append(
+                _value(column.kind, condition.field, text)
+                if not several
+                else [_value(column.kind, condition.field, each) for each in condition.texts()]
+            )
+            return f"${len(arguments)}::{_CASTS[column.kind]}{'[]' if several else ''}"
+
+        low, high = (*condition.values, None, None)[:2]
+        match condition.operator:
+            case "equals":
+                return f"{column.sql} = {bind(low)}"
+            case "any":
+                return f"{column.sql} = ANY ({bind(None, several=True)})"
+            case "all":
+                return f"{column.sql} = ALL ({bind(None, several=True)})"
+            case "between" if column.kind in ("number", "time"):
+                ends = [f"{column.sql} >= {bind(low)}"] if low is not None else []
+                ends += [f"{column.sql} <= {bind(high)}"] if high is not None else []
+                return f"({' AND '.join(ends)})"
+            case "contains" if column.kind == "text":
+                return f"strpos(lower({column.sql}), lower({bind(low)})) > 0"
+            case "starts" if column.kind == "text":
+                return f"starts_with({column.sql}, {bind(low)})"
+        raise QueryInvalid(f"{condition.field} cannot be asked for like that: it is a {column.kind}")
+
+
+def _value(kind: Kind, name: str, text: str | None) -> Any:
+    assert text is not None
+    try:
+        match kind:
+            case "number":
+                number = int(text)
+                if not -LARGEST <= number <= LARGEST:
+                    raise ValueError
+                return number
+            case "flag":
+                return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+            case "time":
+                found = datetime.fromisoformat(text.replace(" ", "T"))
+                return found if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, KeyError, OverflowError):
+        raise QueryInvalid(f"{name}: {text[:80]!r} is no {kind}") from None
+    return text

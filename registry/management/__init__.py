@@ -1,0 +1,1 @@
+"""/api/v2.0: Harbor's management API, so that its clients work unchanged."""

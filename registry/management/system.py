@@ -1,0 +1,71 @@
+"""Whether and what is there: ping, systeminfo and the API as a document."""
+
+from typing import Any
+
+import msgspec
+
+from dataforge_registry import __version__
+
+from ..endpoint import NoQuery, answer
+from ..openapi import document
+from ..origin import public_url
+from ..v2.answer import Answer
+from .answers import PREFIX, text
+from .operation import Anyone, Call, Operation
+
+HARBOR = "v2.14.0"
+"""The version of Harbor's API that this one keeps to: clients compare it."""
+
+
+class SystemInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a client must know before it signs in; the versions only once it has."""
+
+    auth_mode: str
+    registry_url: str
+    external_url: str
+    self_registration: bool
+    has_ca_root: bool
+    project_creation_restriction: str
+    read_only: bool
+    notification_enable: bool
+    primary_auth_mode: bool
+    harbor_version: str | None = None
+    registry_storage_provider_name: str | None = None
+
+
+async def _ping(call: Call[NoQuery]) -> Answer:
+    return text("Pong")
+
+
+async def _info(call: Call[NoQuery]) -> Answer:
+    config = call.services.config
+    url = public_url(call.request.scope, config.http.external_url)
+    signed_in = call.principal.kind != "anonymous"
+    return answer(
+        SystemInfo(
+            auth_mode="db_auth",
+            registry_url=url.partition("://")[2],
+            external_url=url,
+            self_registration=False,
+            has_ca_root=False,
+            project_creation_restriction="adminonly",
+            read_only=False,
+            notification_enable=False,
+            primary_auth_mode=False,
+            harbor_version=f"{HARBOR}-dataforge-{__version__}" if signed_in else None,
+            registry_storage_provider_name=config.storage.driver if signed_in else None,
+        )
+    )
+
+
+async def _document(call: Call[NoQuery]) -> Answer:
+    from .application import OPERATIONS  # the list holds this one too
+
+    return answer(document(OPERATIONS, PREFIX, "DataForge Registry: management, as Harbor's API v2.0"))
+
+
+OPERATIONS = (
+    Operation("GET", "/ping", "Whether the server answers", _ping, produces=("text/plain",), needs=Anyone.ANONYMOUS),
+    Operation("GET", "/systeminfo", "What the system is", _info, result=SystemInfo, needs=Anyone.ANONYMOUS),
+    Operation("GET", "/openapi.json", "This document", _document, result=dict[str, Any], needs=Anyone.ANONYMOUS),
+)

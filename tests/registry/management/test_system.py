@@ -1,0 +1,33 @@
+"""What everybody may ask, and how the API treats what it does not know."""
+
+from .conftest import Api
+
+
+def test_ping_is_a_word_in_plain_text(nobody: Api) -> None:
+    answer = nobody.get("/ping")
+    assert (answer.status, answer.body) == (200, b"Pong")
+    assert answer.headers["content-type"].startswith("text/plain")
+
+
+def test_the_version_is_for_those_who_signed_in(nobody: Api) -> None:
+    assert "harbor_version" not in nobody.get("/systeminfo").json
+    assert nobody.by("eve").get("/systeminfo").json["harbor_version"].startswith("v2.")
+
+
+def test_an_address_that_is_not_served_and_a_method_that_is_not(nobody: Api) -> None:
+    answer = nobody.get("/nowhere")
+    assert (answer.status, answer.code) == (404, "NOT_FOUND")
+    answer = nobody.post("/ping")
+    assert (answer.status, answer.code) == (405, "METHOD_NOT_ALLOWED")
+    assert answer.headers["allow"] == "GET, HEAD"
+
+
+def test_wrong_credentials_are_told_so_even_where_none_are_needed(nobody: Api) -> None:
+    answer = nobody.by("eve", "wrong").get("/systeminfo")
+    assert (answer.status, answer.code) == (401, "UNAUTHORIZED")
+    assert answer.headers["www-authenticate"].startswith("Basic")
+
+
+def test_the_document_lists_every_operation(nobody: Api) -> None:
+    paths = nobody.get("/openapi.json").json["paths"]
+    assert "get" in paths["/api/v2.0/systeminfo"]
