@@ -405,6 +405,7 @@ CREATE TABLE gc_delete (
 CREATE INDEX gc_delete_next ON gc_delete (next_try);
 CREATE INDEX gc_delete_digest ON gc_delete (digest);
 COMMENT ON TABLE gc_delete IS 'Objects to delete from the store. Every request is a row of its own, removed only by whoever deleted for it';
+COMMENT ON COLUMN gc_delete.generation IS '-1: not a blob but the copy of a manifest, unless an artifact has that digest again';
 
 CREATE TABLE schedule (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -1261,7 +1262,7 @@ RETURNS TABLE (artifact_id bigint, absent bigint, version int) LANGUAGE plpgsql 
 #variable_conflict use_column
 DECLARE
   v_until timestamptz := clock_timestamp() + p_lease; pushes push[]; repositories bigint[]; projects bigint[]; names text[]; sparse boolean[];
-  digests text[]; users text[]; ids bigint[]; fresh boolean[]; l_n int[]; l_digest text[]; l_link bigint[]; k_n int[] := '{}'; k_digest text[] := '{}';
+  digests text[]; users text[]; ids bigint[]; fresh boolean[]; owed boolean[]; l_n int[]; l_digest text[]; l_link bigint[]; k_n int[] := '{}'; k_digest text[] := '{}';
   k_id bigint[] := '{}'; v_kid bigint; lacking int[]; missing text[]; wrong jsonb;
   curves push_curve[]; c_n int[]; homes bigint[]; numbers int[]; m_id bigint[]; m_name text[]; t record; g record;
 BEGIN
@@ -1307,10 +1308,13 @@ BEGIN
       p_manifests[q.n], q.subject, q.username, q.annotations, v_until
     FROM unnest(pushes) AS q ORDER BY q.repository_id, q.digest
     ON CONFLICT (repository_id, digest) DO UPDATE SET deleted_at = NULL, keep_until = greatest(x.keep_until, excluded.keep_until)
-    RETURNING x.id, x.repository_id, x.digest, x.xmax = 0 AS fresh)
-  SELECT array_agg(m.id ORDER BY q.n), array_agg(m.fresh ORDER BY q.n) INTO ids, fresh
+    RETURNING x.id, x.repository_id, x.digest, x.xmax = 0 AS fresh, x.xmax = 0 OR NOT x.charged AS owed)
+  SELECT array_agg(m.id ORDER BY q.n), array_agg(m.fresh ORDER BY q.n), array_agg(m.owed ORDER BY q.n) INTO ids, fresh, owed
   FROM made m JOIN unnest(repositories, digests) WITH ORDINALITY AS q(repository, digest, n)
     ON q.repository = m.repository_id AND q.digest = m.digest;
+  IF fresh <> owed THEN  -- a copy made for an index is pushed for its own sake
+    UPDATE artifact SET charged = true WHERE id IN (SELECT q.id FROM unnest(ids, fresh, owed) AS q(id, fresh, owed) WHERE q.owed AND NOT q.fresh);
+  END IF;
   INSERT INTO artifact_blob_ref (artifact_id, repository_id, digest, blob_digest, link_id)
   SELECT ids[l.n], repositories[l.n], digests[l.n], l.digest, l.link FROM unnest(l_n, l_digest, l_link) AS l(n, digest, link) WHERE fresh[l.n];
   IF cardinality(k_n) > 0 THEN  -- also when the index was there: a sparse project's child may have come since
@@ -1415,7 +1419,7 @@ BEGIN
   SELECT q.username, projects[q.n], names[q.n], coalesce(q.tags[1], ''), 'push', q.digest, q.address, q.request
   FROM unnest(pushes) AS q ORDER BY q.n;
   FOR t IN SELECT projects[q.n] AS project, sum(octet_length(p_manifests[q.n])) AS bytes, count(*)::int AS artifacts
-           FROM generate_subscripts(ids, 1) AS q(n) WHERE fresh[q.n] GROUP BY 1 ORDER BY 1 LOOP
+           FROM generate_subscripts(ids, 1) AS q(n) WHERE owed[q.n] GROUP BY 1 ORDER BY 1 LOOP
     PERFORM charge_project(t.project, t.bytes, t.artifacts);
   END LOOP;
   RETURN QUERY SELECT u.id, (SELECT count(*) FROM unnest(lacking) AS l(n) WHERE l.n = u.n), numbers[u.n]
@@ -1577,6 +1581,191 @@ BEGIN
   RETURN QUERY SELECT q.* FROM unnest(answers, offsets, digests) AS q;
 END $$;
 COMMENT ON FUNCTION upload_inline IS 'The one PUT of small blobs: whole uploads in one transaction';
+
+-- gc. What holds a link or an artifact is asked in a statement after the one that locked it, and gc waits for nobody: what
+-- others hold is looked at again later. Model of what follows: tests/core/model/link_protocol.py, and blob_protocol.py for
+-- gc_blobs and gc_sweep. OFFSET 0 keeps each question a look-up in an index. Whoever deletes rows of artifact_blob_ref or
+-- artifact_reference asks for reviews of what they named.
+
+CREATE TYPE gc_debit AS (project_id bigint, bytes bigint, artifacts int);
+COMMENT ON TYPE gc_debit IS 'What a project is no longer charged for';
+
+CREATE FUNCTION gc_artifacts(p_targets bigint[], OUT purged int, OUT debits gc_debit[], OUT held bigint[], OUT held_until timestamptz[])
+LANGUAGE plpgsql AS $$
+DECLARE v_now timestamptz := clock_timestamp(); v_locked bigint[]; v_purged bigint[];
+BEGIN
+  SELECT coalesce(array_agg(id), '{}') INTO v_locked FROM (SELECT id FROM artifact WHERE id = ANY (p_targets) FOR UPDATE SKIP LOCKED) AS l;
+  -- a child that was deleted though a live index lists it, which a sparse project allows: absent there from now on
+  UPDATE artifact_reference f SET child_id = NULL FROM artifact a, artifact p
+  WHERE a.id = ANY (v_locked) AND a.deleted_at IS NOT NULL AND a.keep_until <= v_now
+    AND f.child_id = a.id AND p.id = f.artifact_id AND p.deleted_at IS NULL;
+  SELECT coalesce(array_agg(a.id), '{}') INTO v_purged FROM artifact a
+  WHERE a.id = ANY (v_locked) AND a.keep_until <= v_now AND NOT EXISTS (SELECT FROM artifact_reference WHERE child_id = a.id OFFSET 0)
+    AND (a.deleted_at IS NOT NULL OR (NOT a.charged  -- a copy made for an index that is gone
+      AND NOT EXISTS (SELECT FROM tag WHERE artifact_id = a.id OFFSET 0)
+      AND NOT EXISTS (SELECT FROM artifact_accessory WHERE subject_artifact_id = a.id OFFSET 0)));
+  -- all others need no second look: whoever takes their tag, their index or their signature away asks for one
+  SELECT array_agg(a.id), array_agg(CASE WHEN a.id = ANY (v_locked) THEN a.keep_until ELSE v_now + interval '10 seconds' END)
+  INTO held, held_until FROM artifact a
+  WHERE a.id = ANY (p_targets) AND (a.id <> ALL (v_locked) OR (a.keep_until > v_now AND (a.deleted_at IS NOT NULL OR NOT a.charged)));
+  purged := cardinality(v_purged);
+  IF purged = 0 THEN RETURN; END IF;
+  WITH refs AS (DELETE FROM artifact_blob_ref WHERE artifact_id = ANY (v_purged) RETURNING link_id),
+  children AS (DELETE FROM artifact_reference WHERE artifact_id = ANY (v_purged) RETURNING child_id)
+  INSERT INTO gc_review (kind, target, review_after)
+  SELECT q.kind, q.target, v_now FROM (
+    SELECT 'link' AS kind, link_id AS target FROM refs
+    UNION SELECT 'artifact', child_id FROM children
+    UNION SELECT 'artifact', artifact_id FROM artifact_accessory WHERE subject_artifact_id = ANY (v_purged)
+    UNION SELECT 'artifact', subject_artifact_id FROM artifact_accessory WHERE artifact_id = ANY (v_purged)) AS q
+  WHERE q.target IS NOT NULL;
+  WITH dead AS (
+    DELETE FROM artifact WHERE id = ANY (v_purged) RETURNING project_id, digest, octet_length(manifest)::bigint AS size, charged),
+  copies AS (INSERT INTO gc_delete (digest, generation) SELECT DISTINCT digest, -1 FROM dead)
+  SELECT array_agg((d.project_id, d.size, 1)::gc_debit) FILTER (WHERE d.charged) INTO debits FROM dead d;
+END $$;
+COMMENT ON FUNCTION gc_artifacts IS 'Deleted artifacts whose undo window is over, and copies without their index, go for good; their links, children and accessories are looked at next';
+
+CREATE FUNCTION gc_blobs(p_targets bigint[], p_undo interval, OUT condemned int, OUT bytes bigint, OUT held bigint[], OUT held_until timestamptz[])
+LANGUAGE plpgsql AS $$
+DECLARE v_now timestamptz := clock_timestamp(); v_locked bigint[];
+BEGIN
+  SELECT coalesce(array_agg(id), '{}') INTO v_locked
+  FROM (SELECT id FROM artifact_blob WHERE id = ANY (p_targets) AND state = 'live' FOR UPDATE SKIP LOCKED) AS l;
+  WITH done AS (
+    UPDATE artifact_blob b SET state = 'condemned', keep_until = clock_timestamp() + p_undo
+    WHERE b.id = ANY (v_locked) AND b.keep_until <= v_now AND NOT EXISTS (SELECT FROM repository_blob WHERE blob_id = b.id OFFSET 0)
+    RETURNING b.size)
+  SELECT count(*), coalesce(sum(size), 0) INTO condemned, bytes FROM done;
+  SELECT array_agg(b.id), array_agg(greatest(b.keep_until, v_now + interval '10 seconds')) INTO held, held_until
+  FROM artifact_blob b WHERE b.id = ANY (p_targets) AND b.state = 'live' AND NOT EXISTS (SELECT FROM repository_blob WHERE blob_id = b.id OFFSET 0);
+END $$;
+COMMENT ON FUNCTION gc_blobs IS 'Blobs that no repository links are condemned: the object stays for the undo window, and a push brings it back';
+
+CREATE FUNCTION gc_links(p_targets bigint[], p_undo interval, OUT dropped int, OUT condemned int, OUT bytes bigint, OUT debits gc_debit[],
+                         OUT held bigint[], OUT held_until timestamptz[])
+LANGUAGE plpgsql AS $$
+DECLARE v_now timestamptz := clock_timestamp(); v_locked bigint[]; v_free bigint[]; v_projects bigint[]; v_blobs bigint[]; b record;
+BEGIN
+  SELECT coalesce(array_agg(id), '{}') INTO v_locked FROM (SELECT id FROM repository_blob WHERE id = ANY (p_targets) FOR UPDATE SKIP LOCKED) AS l;
+  -- manifests that came without the blob, and neither they nor the link's maker saw the other
+  UPDATE artifact_blob_ref f SET link_id = w.link FROM (
+    SELECT l.id AS link, r.artifact_id, r.blob_digest FROM repository_blob l JOIN artifact_blob o ON o.id = l.blob_id
+    CROSS JOIN LATERAL (SELECT artifact_id, blob_digest FROM artifact_blob_ref
+      WHERE repository_id = l.repository_id AND blob_digest = o.digest AND link_id IS NULL OFFSET 0) AS r
+    WHERE l.id = ANY (v_locked) AND NOT l.hidden) AS w
+  WHERE f.artifact_id = w.artifact_id AND f.blob_digest = w.blob_digest AND f.link_id IS NULL;
+  SELECT coalesce(array_agg(l.id), '{}') INTO v_free FROM repository_blob l
+  WHERE l.id = ANY (v_locked) AND (l.hidden OR l.keep_until <= v_now) AND NOT EXISTS (SELECT FROM artifact_blob_ref WHERE link_id = l.id OFFSET 0);
+  -- the charge is locked before it is asked who else has the blob
+  WITH charges AS MATERIALIZED (
+    SELECT c.project_id, c.blob_id FROM project_blob c
+    WHERE (c.project_id, c.blob_id) IN (SELECT project_id, blob_id FROM repository_blob WHERE id = ANY (v_free)) FOR UPDATE SKIP LOCKED)
+  SELECT coalesce(array_agg(l.id), '{}') INTO v_free FROM repository_blob l LEFT JOIN charges c USING (project_id, blob_id)
+  WHERE l.id = ANY (v_free) AND (c.blob_id IS NOT NULL
+    OR NOT EXISTS (SELECT FROM project_blob WHERE project_id = l.project_id AND blob_id = l.blob_id OFFSET 0));
+  SELECT array_agg(l.id), array_agg(greatest(v_now + interval '10 seconds', CASE WHEN l.id = ANY (v_locked) AND NOT l.hidden THEN l.keep_until END))
+  INTO held, held_until FROM repository_blob l
+  WHERE l.id = ANY (p_targets) AND l.id <> ALL (v_free) AND (l.id <> ALL (v_locked) OR NOT EXISTS (SELECT FROM artifact_blob_ref WHERE link_id = l.id OFFSET 0));
+  dropped := cardinality(v_free); condemned := 0; bytes := 0;
+  IF dropped = 0 THEN RETURN; END IF;
+  WITH gone AS (DELETE FROM repository_blob WHERE id = ANY (v_free) RETURNING project_id, blob_id)
+  SELECT array_agg(g.project_id), array_agg(g.blob_id) INTO v_projects, v_blobs FROM (SELECT DISTINCT * FROM gone) AS g;
+  WITH paid AS (
+    DELETE FROM project_blob c USING unnest(v_projects, v_blobs) AS q(project, blob) WHERE c.project_id = q.project AND c.blob_id = q.blob
+      AND NOT EXISTS (SELECT FROM repository_blob WHERE blob_id = q.blob AND project_id = q.project OFFSET 0) RETURNING c.project_id, c.size)
+  SELECT array_agg((p.project_id, p.size, 0)::gc_debit) INTO debits FROM paid p;
+  SELECT * INTO b FROM gc_blobs(v_blobs, p_undo);
+  condemned := b.condemned; bytes := b.bytes;
+  INSERT INTO gc_review (kind, target, review_after) SELECT 'blob', u.* FROM unnest(b.held, b.held_until) AS u;
+END $$;
+COMMENT ON FUNCTION gc_links IS 'Links that are over and that no manifest names go, with the charge where the project has no other, and the blobs that nobody links any more are condemned';
+
+CREATE FUNCTION gc_reviews(p_limit int, p_undo interval, OUT taken int, OUT artifacts int, OUT links int, OUT condemned int, OUT bytes bigint)
+LANGUAGE plpgsql SET lock_timeout = '500ms' AS $$  -- where pushes and gc would wait for each other, gc lets go
+DECLARE v_ids bigint[]; v_artifacts bigint[]; v_links bigint[]; v_blobs bigint[]; a record; l record; b record; t record;
+BEGIN
+  PERFORM set_config('synchronous_commit', 'off', true);  -- a review that is lost is done again
+  SELECT array_agg(q.id), coalesce(array_agg(q.target) FILTER (WHERE q.kind = 'artifact'), '{}'),
+    coalesce(array_agg(q.target) FILTER (WHERE q.kind = 'link'), '{}'), coalesce(array_agg(q.target) FILTER (WHERE q.kind = 'blob'), '{}')
+  INTO v_ids, v_artifacts, v_links, v_blobs FROM (
+    SELECT id, kind, target FROM gc_review WHERE review_after <= (SELECT clock_timestamp())
+    ORDER BY review_after LIMIT p_limit FOR UPDATE SKIP LOCKED) AS q;
+  taken := coalesce(cardinality(v_ids), 0); artifacts := 0; links := 0; condemned := 0; bytes := 0;
+  IF taken = 0 THEN RETURN; END IF;
+  SELECT * INTO a FROM gc_artifacts(v_artifacts);
+  SELECT * INTO l FROM gc_links(v_links, p_undo);
+  SELECT * INTO b FROM gc_blobs(v_blobs, p_undo);
+  DELETE FROM gc_review WHERE id = ANY (v_ids);
+  INSERT INTO gc_review (kind, target, review_after)
+  SELECT 'artifact', u.* FROM unnest(a.held, a.held_until) AS u UNION ALL SELECT 'link', u.* FROM unnest(l.held, l.held_until) AS u
+  UNION ALL SELECT 'blob', u.* FROM unnest(b.held, b.held_until) AS u;
+  FOR t IN SELECT d.project_id, sum(d.bytes) AS bytes, sum(d.artifacts) AS artifacts FROM unnest(a.debits || l.debits) AS d GROUP BY 1 ORDER BY 1 LOOP
+    UPDATE project SET storage_used = greatest(0, storage_used - t.bytes), artifact_count = greatest(0, artifact_count - t.artifacts)
+    WHERE project_id = t.project_id;
+  END LOOP;
+  artifacts := a.purged; links := l.dropped; condemned := l.condemned + b.condemned; bytes := l.bytes + b.bytes;
+END $$;
+COMMENT ON FUNCTION gc_reviews IS 'A batch of the review queue, whole in one transaction: what is held is looked at again when its lease is over; bytes are those condemned';
+
+CREATE FUNCTION gc_sweep(p_limit int, p_lease interval, OUT taken int, OUT gone int, OUT bytes bigint, OUT forgotten int)
+LANGUAGE plpgsql SET lock_timeout = '500ms' AS $$
+DECLARE v_now timestamptz := clock_timestamp(); v_ids bigint[]; v_linked bigint[];
+BEGIN
+  PERFORM set_config('synchronous_commit', 'on', true);  -- an object may be deleted only for a row that is gone for good
+  SELECT coalesce(array_agg(id), '{}') INTO v_ids FROM (
+    SELECT id FROM artifact_blob WHERE state IN ('pending', 'condemned', 'gone', 'missing') AND keep_until <= (SELECT v_now)
+    ORDER BY keep_until LIMIT p_limit FOR UPDATE SKIP LOCKED) AS q;
+  taken := cardinality(v_ids); gone := 0; bytes := 0; forgotten := 0;
+  IF taken = 0 THEN RETURN; END IF;
+  SELECT coalesce(array_agg(b.id), '{}') INTO v_linked FROM artifact_blob b
+  WHERE b.id = ANY (v_ids) AND EXISTS (SELECT FROM repository_blob WHERE blob_id = b.id OFFSET 0);
+  INSERT INTO gc_delete (digest, generation, key)  -- a heal that nobody finished
+  SELECT digest, generation, key FROM artifact_blob WHERE id = ANY (v_linked) AND state = 'pending';
+  UPDATE artifact_blob SET state = CASE state WHEN 'condemned' THEN 'live' ELSE 'missing' END, keep_until = v_now + p_lease
+  WHERE id = ANY (v_linked);
+  WITH dead AS (
+    DELETE FROM artifact_blob b WHERE b.id = ANY (v_ids) AND b.id <> ALL (v_linked) AND b.state = 'gone'
+      AND NOT EXISTS (SELECT FROM gc_delete WHERE digest = b.digest OFFSET 0) AND NOT EXISTS (SELECT FROM project_blob WHERE blob_id = b.id OFFSET 0)
+    RETURNING b.digest),
+  nowhere AS (DELETE FROM segment s USING dead d WHERE s.blob_digest = d.digest)
+  SELECT count(*) INTO forgotten FROM dead;
+  WITH swept AS (
+    UPDATE artifact_blob b SET state = 'gone', content = NULL,
+      keep_until = v_now + CASE o.state WHEN 'gone' THEN interval '1 hour' ELSE interval '30 days' END
+    FROM (SELECT id, state FROM artifact_blob WHERE id = ANY (v_ids) OFFSET 0) AS o WHERE b.id = o.id AND b.id <> ALL (v_linked)
+    RETURNING o.state AS was, b.digest, b.generation, b.key, b.size),
+  asked AS (INSERT INTO gc_delete (digest, generation, key) SELECT digest, generation, key FROM swept WHERE was <> 'gone')
+  SELECT count(*) FILTER (WHERE was <> 'gone'), coalesce(sum(size) FILTER (WHERE was = 'condemned'), 0) INTO gone, bytes FROM swept;
+END $$;
+COMMENT ON FUNCTION gc_sweep IS 'A batch of claims nobody finished, rot nobody healed and blobs whose undo window is over: gone, their objects queued for deletion; and of tombstones that nothing needs';
+
+CREATE FUNCTION gc_is_untagged(p_artifact bigint, p_pushed_before timestamptz) RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT EXISTS (SELECT FROM artifact a WHERE a.id = p_artifact AND a.deleted_at IS NULL AND a.charged
+    AND a.keep_until <= clock_timestamp() AND a.push_time <= p_pushed_before)
+  AND NOT EXISTS (SELECT FROM tag WHERE artifact_id = p_artifact)
+  AND NOT EXISTS (SELECT FROM artifact_reference WHERE child_id = p_artifact)
+  AND NOT EXISTS (SELECT FROM artifact_accessory c JOIN artifact s ON s.id = c.subject_artifact_id
+                  WHERE c.artifact_id = p_artifact AND s.deleted_at IS NULL)
+$$;
+COMMENT ON FUNCTION gc_is_untagged IS 'An artifact with no tag, in no index, attached to nothing that is there, and not pushed or promised lately';
+
+CREATE FUNCTION gc_untagged(p_after bigint, p_limit int, p_window interval, p_undo interval, p_username text,
+                            OUT last bigint, OUT deleted int, OUT bytes bigint)
+LANGUAGE plpgsql SET lock_timeout = '500ms' AS $$
+DECLARE v_before timestamptz := clock_timestamp() - p_window; v_ids bigint[]; v_locked bigint[]; a record;
+BEGIN
+  SELECT max(q.id), coalesce(array_agg(q.id) FILTER (WHERE gc_is_untagged(q.id, v_before)), '{}') INTO last, v_ids
+  FROM (SELECT id FROM artifact WHERE id > p_after ORDER BY id LIMIT p_limit) AS q;
+  SELECT array_agg(id) INTO v_locked FROM (SELECT id FROM artifact WHERE id = ANY (v_ids) FOR UPDATE SKIP LOCKED) AS l;
+  deleted := 0; bytes := 0;
+  FOR a IN SELECT x.repository_id, x.digest, octet_length(x.manifest) AS size FROM artifact x
+           WHERE x.id = ANY (v_locked) AND gc_is_untagged(x.id, v_before) ORDER BY x.repository_id, x.id LOOP
+    PERFORM artifact_delete(a.repository_id, a.digest, p_undo, p_username, '', '');
+    deleted := deleted + 1; bytes := bytes + a.size;
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION gc_untagged IS 'Deletes, as by digest and with the same undo window, the untagged among the next artifacts after an id; last is null at the end';
 
 -- 8. The queue ---------------------------------------------------------------------------------------------------------
 -- Generated by `pgq sql install`, kept verbatim up to the comments at its end: pgqueuer finds these objects by name.

@@ -5,7 +5,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import islice
 from typing import Final
@@ -17,6 +17,9 @@ from .writing import copy, flush, open_staging
 
 DRAFT: Final = "put-"
 """What the id of a put's unfinished file starts with; a sweeper of any scope may drop an old one."""
+
+FEW: Final = 8
+"""Folders that are synced one by one: of more, a sync of the whole file system waits less for the disk."""
 
 
 def new_draft() -> str:
@@ -39,18 +42,22 @@ def file_stat(tree: Tree, key: str) -> Stat:
     return Stat(key, status.st_size, status.st_mtime)
 
 
-def delete(tree: Tree, keys: list[str]) -> None:
-    """Remove keys durably, with one sync per folder."""
+def delete(tree: Tree, keys: list[str], sync: Callable[[int], None] | None = None) -> None:
+    """Remove keys durably, with one sync per folder, or by `sync` one for all of more than a few."""
     folders: dict[str, None] = {}
     try:
-        for key in keys:
-            with suppress(IsADirectoryError):  # nothing is at the name of a folder
-                tree.unlink(key)
-            folders[key.rpartition("/")[0]] = None
-        # Also where nothing was removed: whoever removed it may have been killed before the sync.
-        for path in folders:
-            with suppress(FileNotFoundError, NotADirectoryError), tree.folder(path) as folder:
-                os.fsync(folder)
+        with tree.folder("") as root:
+            for key in keys:
+                with suppress(IsADirectoryError):  # nothing is at the name of a folder
+                    tree.unlink(key)
+                folders[key.rpartition("/")[0]] = None
+            # Also where nothing was removed: whoever removed it may have been killed before the sync.
+            if sync is not None and len(folders) > FEW:
+                sync(root)
+                return
+            for path in folders:
+                with suppress(FileNotFoundError, NotADirectoryError), tree.folder(path) as folder:
+                    os.fsync(folder)
     except OSError as error:
         raise driver_error(error, tree.path(key)) from error
 

@@ -58,8 +58,8 @@ class FilesystemDriver:
         await self.delete_many([key])
 
     async def delete_many(self, keys: Iterable[str]) -> None:
-        """See Driver.delete_many. One hop, and one sync per folder."""
-        await self._threads.run(files.delete, self._tree, [check_key(key) for key in keys])
+        """See Driver.delete_many. One hop; one sync per folder, or one for all."""
+        await self._threads.run(files.delete, self._tree, [check_key(key) for key in keys], self._sync_all)
 
     async def list(self, prefix: str = "", after: str = "") -> AsyncIterator[Stat]:
         """See Driver.list. Reads one folder at a time."""

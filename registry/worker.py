@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
@@ -12,7 +13,7 @@ from dataforge_registry.core.records.partitions import ensure_partitions
 from dataforge_registry.core.records.pulls import PullLog
 from dataforge_registry.core.sandbox import Sandbox, SandboxLimits
 from dataforge_registry.core.store import Store
-from dataforge_registry.core.work import deletions, ingest, manifests, mover, relay, schedule, verdicts
+from dataforge_registry.core.work import deletions, gc, ingest, manifests, mover, relay, schedule, verdicts
 from dataforge_registry.core.work.queue import Queue
 from dataforge_registry.core.work.reaper import Reaper
 from dataforge_registry.core.work.task import Kind, Task, Wanted
@@ -76,11 +77,13 @@ def create_worker(config: Config, database: Database, driver: Driver, *, silence
         silence=silence,
     )
     routes = {"artifact.pushed": partial(pushed, config)}
+    collector = gc.Gc(database, lease=timedelta(seconds=config.gc.lease), undo=timedelta(seconds=config.gc.undo))
     return Worker(
         queue,
         [
             Step("relay", partial(relay.relay, database, routes), 0.5, relay.BATCH),
             Step("mover", mover.Mover(database, driver).step, 0.5, mover.BATCH),
+            Step("gc", collector.step, 5.0, gc.BATCH),
             Step("deletions", deletions.Deletions(database, driver).step, 2.0, deletions.BATCH),
             Step("schedules", schedule.Clock(database, SCHEDULES).step, 1.0, schedule.BATCH),
             Step("lost jobs", queue.revive, silence, work.VANISHED_BATCH),

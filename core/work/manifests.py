@@ -33,7 +33,13 @@ def copies(events: Sequence[Event]) -> Iterable[Wanted]:
     """The route of `artifact.pushed`: one task for each BATCH of artifacts."""
     ids = sorted({event.artifact_id for event in events if event.artifact_id is not None})
     if ids:
-        yield Wanted(COPY, [{"artifacts": ids[at : at + BATCH]} for at in range(0, len(ids), BATCH)], trigger="event")
+        yield copy_of(ids)
+
+
+def copy_of(artifacts: Sequence[int]) -> Wanted:
+    """The copies of artifacts."""
+    parts = [artifacts[at : at + BATCH] for at in range(0, len(artifacts), BATCH)]
+    return Wanted(COPY, [{"artifacts": list(part)} for part in parts], trigger="event")
 
 
 class CopyManifests:

@@ -28,6 +28,7 @@ from dataforge_registry.core.store import Limits, Store
 from dataforge_registry.core.uploads import Body
 from dataforge_registry.core.work import verdicts
 from dataforge_registry.core.work.deletions import Deletions
+from dataforge_registry.core.work.gc import Gc
 from dataforge_registry.core.work.manifests import CopyManifests
 from dataforge_registry.core.work.mover import Mover
 from dataforge_registry.core.work.queue import start
@@ -192,7 +193,12 @@ class Calls:
         reaper = Reaper(database, driver)
         await self.ask("reap uploads", reaper.uploads)
         await self.ask("reap stagings", reaper.stagings)
-        await self.ask("deletions", Deletions(database, driver).step)
+        await self.ask("deletions", Deletions(database, driver, batch=2).step)
+        for window in (HOUR, -24 * HOUR):  # nothing is due; everything is
+            gc = Gc(database, lease=window, undo=window, batch=2)
+            await self.ask(f"gc reviews, {window}", gc.reviews)
+            await self.ask(f"gc sweep, {window}", gc.sweep)
+            await self.ask(f"gc untagged, {window}", partial(gc.untagged, 0, window, "me"))
         async with database.transaction() as conn:
             execution = await start(conn, Wanted("k", [{"artifacts": [1]}]))
             task = await conn.fetchval("SELECT id FROM task WHERE execution_id = $1", execution)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from . import blob_protocol, upload_protocol
+from . import blob_protocol, link_protocol, upload_protocol
 
 
 @pytest.mark.parametrize("small", [(), (1,), (0, 1)], ids=["large", "mixed", "inline"])
@@ -19,6 +19,18 @@ def test_a_short_cut_with_blobs_is_caught(variant: str) -> None:
     _, fault, trace = blob_protocol.search(variant, small)
     assert fault is not None
     assert len(trace) <= 15
+
+
+def test_links_and_charges_keep_every_promise() -> None:
+    count, fault, trace = link_protocol.search()
+    assert fault is None, " > ".join(trace)
+    assert count > 1000
+
+
+@pytest.mark.parametrize("variant", link_protocol.SHORT_CUTS)
+def test_a_short_cut_with_links_is_caught(variant: str) -> None:
+    _, fault, _ = link_protocol.search(variant)
+    assert fault is not None
 
 
 def test_an_upload_keeps_every_promise() -> None:
