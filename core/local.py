@@ -227,7 +227,7 @@ class LocalRepository:
     async def _made(self, home: Home) -> int:
         if home.repository_id is not None:
             return home.repository_id
-        return await repositories.make(self._database, self._name, self._may_make(home), self._actor)
+        return await self._store.makes.get(repositories.New(self._name, self._may_make(home), self._actor))
 
     async def _linked(self, digest: Digest) -> FoundBlob | None:
         return (await self._store.by_blob.get(key(self._principal, self._name, digest)))[1]

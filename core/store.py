@@ -13,7 +13,7 @@ from ..drivers import base
 from .batch import Batch, apart
 from .cache import ByteCache
 from .reading import BlobReading
-from .records import artifacts, blobs, lookup, uploads
+from .records import artifacts, blobs, lookup, repositories, uploads
 from .records.database import Database
 from .records.pulls import PullLog
 
@@ -68,6 +68,8 @@ class Store:
         self.smalls = Batch[None, uploads.Small, uploads.Upload](nullcontext, lambda _, smalls: store(smalls))
         inline = apart(partial(blobs.store_inline, database, lease=limits.lease))
         self.inlines = Batch[None, blobs.Small, None](nullcontext, lambda _, smalls: inline(smalls))
+        made = apart(partial(repositories.make, database))
+        self.makes = Batch[None, repositories.New, int](nullcontext, lambda _, news: made(news))
         self.pushes = artifacts.pushes(database, limits.lease)
         self._later: set[asyncio.Task[None]] = set()
 

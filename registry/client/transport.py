@@ -20,7 +20,7 @@ from .credentials import Credentials, find_credentials
 from .login import Login
 
 DEFAULT_ADDRESS = "http://127.0.0.1:5000"
-CONNECTIONS = 8
+CONNECTIONS = 16
 ATTEMPTS = 5
 FAILURES = (aiohttp.ClientError, TimeoutError, OSError)
 """What a connection that is cut, or was never had, raises."""
@@ -56,6 +56,7 @@ class Transport:
         self._login = Login(self.base, find_credentials(self.base) if credentials is None else credentials)
         self._open: _Open | None = None
         self.bundles = False  # until the registry has shown itself to be ours
+        self.may_know_values = True  # until it has shown that it does not
         self.requests = 0
         self.sent_bytes = 0
         self.received_bytes = 0

@@ -101,8 +101,10 @@ class Calls:
 
     async def uploads(self, run: str) -> None:
         repository, database, limits = self.repository(), self.database, self.store.limits
-        await self.ask("repository_make", lambda: repositories.make(database, f"p/{run}", True, Actor()))
-        home = await repositories.make(database, NAME, True, Actor())
+        await self.ask(
+            "repository_make", lambda: repositories.make(database, [repositories.New(f"p/{run}", True, Actor())])
+        )
+        [home] = await repositories.make(database, [repositories.New(NAME, True, Actor())])
         content = f"small {run}".encode()
         digest, small = Digest.of(content), (uuid4(), home, "system:0")
         await self.ask("upload_start", lambda: uploads.start(database, [uploads.New(*small, "sha256")], HOUR))
