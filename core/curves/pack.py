@@ -4,9 +4,7 @@ The same curve packed twice gives the same manifest bytes. What a parent version
 descriptor and not encoded again, found by content id and never by comparing Parquet bytes.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import msgspec
 
@@ -51,11 +49,6 @@ def pack_index(index: Index, frame: str) -> IndexLayers:
     return IndexLayers(index_id(index), tuple(descriptors), blobs)
 
 
-def segment_contents(curve: Curve, previous: Previous | None = None) -> list[str]:
-    """The content ids of the segments that pack will make, to ask the registry which of them it holds."""
-    return [part.content_id for _, part in _cut(Samples.of(curve.values), previous)[0]]
-
-
 def pack(
     frame: Frame,
     curve: Curve,
@@ -65,14 +58,13 @@ def pack(
     *,
     lineage: Lineage | None = None,
     created: str | None = None,
-    known: Mapping[str, Descriptor] = MappingProxyType({}),
 ) -> Packed:
     """One curve version of a frame. segment: the curve's repository segment, which also names its files.
 
     previous: the version it follows; its segment size is inherited and its layers are reused.
     lineage: how it came to be; a version that differs by nothing else is none.
     created: RFC 3339 time of the edit (never the clock's, or a push repeated would be another version); else the day
-    the frame was acquired. known: content id -> descriptor of further segments that the registry holds.
+    the frame was acquired.
     """
     samples = Samples.of(curve.values)
     parts, avg = _cut(samples, previous)
@@ -80,7 +72,7 @@ def pack(
     if previous and _says_nothing_new(config, previous.config):
         return Packed(previous.manifest, previous.raw, previous.digest, previous.config, {}, changed=False)
     layers, blobs = _index_layers(frame.index, index, previous)
-    held = {**known, **_held_segments(previous)}
+    held = _held_segments(previous)
     folder = slug(frame.name, "frame")
     for number, (span, part) in enumerate(parts, 1):
         notes = {schema.TITLE: f"{folder}/{segment.upper()}-{number:04}.parquet", schema.ROLE: "values"}

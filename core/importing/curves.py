@@ -76,9 +76,9 @@ class CurvePush:
             return
         found = parent.config.frame
         if normal(found) != normal(self._frame.name):
-            raise CurveError(f"{self._repository.name} is of the frame {found!r}; choose another name")
+            raise CurveError(f"{self.repository.name} is of the frame {found!r}; choose another name")
         if self._file.step:
-            if await self._file.step.stands(self._repository, parent, packed.config):
+            if await self._file.step.stands(self.repository, parent, packed.config):
                 self.packed = unchanged(parent)
                 return
             parent = self._file.step.parent(parent, packed.config)
@@ -87,9 +87,9 @@ class CurvePush:
 
     async def _look(self) -> Previous | None:
         """What `latest` names: as far as this import knows, which the push then makes sure of."""
-        if (pushed := self._target.pushed.get(self._repository.name)) is not None:
+        if (pushed := self._target.pushed.get(self.repository.name)) is not None:
             return pushed
-        return None if self._fresh else await version_named(self._repository)
+        return None if self._fresh else await version_named(self.repository)
 
     async def push(self) -> Descriptor:
         """The version, pushed; its line in the well index."""
@@ -101,7 +101,7 @@ class CurvePush:
                     (self.packed,) = await self._file.repack([self.wanted])
                 await self._push(self.packed)
             except PreconditionFailed:  # another importer moved `latest`: its version is the parent now
-                self._target.pushed.pop(self._repository.name, None)
+                self._target.pushed.pop(self.repository.name, None)
                 self.packed, self._fresh = None, False
                 if self._file.step:
                     self._file.step.forget()
@@ -114,7 +114,7 @@ class CurvePush:
             self._counts.new += self.packed.changed
             self._target.advance(1)
             return entry(self.packed, self._path)
-        raise RegistryError(f"{self._repository.name} changes faster than it can be written; import again")
+        raise RegistryError(f"{self.repository.name} changes faster than it can be written; import again")
 
     async def _push(self, packed: Packed) -> None:
         assert packed.manifest.config is not None
@@ -123,9 +123,9 @@ class CurvePush:
         if not packed.changed:
             return
         number = await push_version(
-            self._repository, packed, self._previous, self._send, self._target.tags, self._goes_along
+            self.repository, packed, self._previous, self._send, self._target.tags, self._goes_along
         )
-        self._target.remember(self._repository.name, packed)
+        self._target.remember(self.repository.name, packed)
         if self._file.step:
             self._file.step.pushed(number, packed)
         self._counts.sent += len(packed.raw) * (1 + len(self._target.tags))
@@ -134,13 +134,13 @@ class CurvePush:
         await self._target.blobs.push(repository, data, self._counts, self._fresh)
 
     def _goes_along(self, data: bytes) -> None:
-        self._target.blobs.goes_along(self._repository, data, self._counts)
+        self._target.blobs.goes_along(self.repository, data, self._counts)
 
     def _step_aside(self) -> None:
         following = suffixed(self._mnemonic, "curve")
         if self._segment == following:
             raise CurveError(
-                f"{self._repository.name} holds another curve than {self._mnemonic!r}; choose another frame name"
+                f"{self.repository.name} holds another curve than {self._mnemonic!r}; choose another frame name"
             )
         self._segment = following
 
@@ -149,5 +149,6 @@ class CurvePush:
         return f"{self._frame.folder}/{self._segment}"
 
     @property
-    def _repository(self) -> Pushable:
+    def repository(self) -> Pushable:
+        """Where it goes."""
         return self._target.repository(f"{self._home.name}/{self._path}")

@@ -1,11 +1,11 @@
 """Repositories that are looked at and not written to: what an import would send is counted, and nothing is sent."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 
 from ..oci.digest import Digest
 from ..oci.errors import BlobUnknown, NameUnknown
-from ..oci.repository import Blob, Pushable, Stored
+from ..oci.repository import Blob, Held, Pushable, Stored
 
 
 class DryRepository:
@@ -57,6 +57,14 @@ class DryRepository:
     ) -> bool:
         """Whether the file would be sent."""
         return source is None and await self._lacks(digest)
+
+    async def held(self, contents: Sequence[str]) -> Mapping[str, Held]:
+        """Nothing: a mount would be a push."""
+        return {}
+
+    async def mount_blob(self, digest: str, source: str) -> bool:
+        """Not done."""
+        return False
 
     async def push_manifest(
         self, raw: bytes, media_type: str, tags: list[str], expected: str | None = None, fresh: bool = False

@@ -3,6 +3,8 @@
 Only descriptors change places: what the version before holds, by content id, is named as it is there, and not sent.
 """
 
+from collections.abc import Collection
+
 import msgspec
 
 from ..curves import schema
@@ -32,7 +34,8 @@ def follow(packed: Packed, previous: Previous) -> Packed | None:
         layers.append(layer)
     if (before.index.index_id, before.index.kind) == (config.index.index_id, config.index.kind):
         layers = previous.layers("index") + [layer for layer in layers if layer.annotations.get(schema.ROLE) != "index"]
-    return _with(packed, layers, {**packed.manifest.annotations, schema.PARENT: previous.digest}, previous)
+    notes = {**packed.manifest.annotations, schema.PARENT: previous.digest}
+    return with_layers(packed, layers, notes, {layer.digest for layer in previous.manifest.layers})
 
 
 def unchanged(previous: Previous) -> Packed:
@@ -49,7 +52,7 @@ def retitled(packed: Packed, segment: str) -> Packed:
             title = f"{folder}/{segment.upper()}-{file.rpartition('-')[2]}"
             layer = msgspec.structs.replace(layer, annotations=layer.annotations | {schema.TITLE: title})
         layers.append(layer)
-    return _with(packed, layers, packed.manifest.annotations, None)
+    return with_layers(packed, layers, packed.manifest.annotations)
 
 
 def says_the_same(before: Config, config: Config) -> bool:
@@ -63,14 +66,11 @@ def says_the_same(before: Config, config: Config) -> bool:
     )
 
 
-def _with(packed: Packed, layers: list[Descriptor], notes: dict[str, str], previous: Previous | None) -> Packed:
+def with_layers(packed: Packed, layers: list[Descriptor], notes: dict[str, str], here: Collection[str] = ()) -> Packed:
+    """The same version with other descriptors. here: digests that the repository has, which are not sent."""
     manifest = msgspec.structs.replace(packed.manifest, layers=layers, annotations=notes)
     raw = schema.encode(manifest)
-    named = {layer.digest for layer in layers} - {
-        layer.digest for layer in (previous.manifest.layers if previous else ())
-    }
     assert manifest.config is not None
-    blobs = {
-        digest: data for digest, data in packed.blobs.items() if digest in named or digest == manifest.config.digest
-    }
+    sent = {layer.digest for layer in layers}.difference(here) | {manifest.config.digest}
+    blobs = {digest: data for digest, data in packed.blobs.items() if digest in sent}
     return Packed(manifest, raw, Digest.of(raw), packed.config, blobs)

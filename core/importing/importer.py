@@ -19,6 +19,7 @@ from .blobs import Blobs
 from .curves import CurvePush, Target
 from .parcel import FrameParcel, ReadFile
 from .report import FileReport
+from .reuse import reuse
 from .wells import Home, Kept, Wells
 
 
@@ -96,6 +97,10 @@ class Importer:
             packed = await file.repack([curve.wanted for curve in again])
             for curve, one in zip(again, packed, strict=True):
                 curve.packed = one
+        ready = [(curve, curve.packed) for curve in curves_ if curve.packed is not None]
+        found = await reuse([(curve.repository, packed) for curve, packed in ready])
+        for (curve, _), one in zip(ready, found, strict=True):
+            curve.packed = one
         lines = await asyncio.gather(*(curve.push() for curve in curves_))
         home.know(lines)
         if kept:

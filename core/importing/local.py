@@ -1,6 +1,6 @@
 """The repositories of this process as an import writes to them: every push asks for the right of whoever it is for."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +9,8 @@ from ..curves.schema import checked
 from ..local import LocalRepository, once
 from ..oci.digest import Digest
 from ..oci.errors import BlobUnknown, ManifestUnknown, NameUnknown
-from ..oci.repository import Blob, Pushable, Stored
+from ..oci.repository import Blob, Held, Pushable, Stored
+from ..records import segments
 from ..records.artifacts import Actor, Precondition
 from ..store import Store
 from ..uploads import Body
@@ -27,6 +28,7 @@ class Shelf:
     """One repository: LocalRepository in the words of Pushable."""
 
     def __init__(self, store: Store, principal: Principal, actor: Actor, name: str) -> None:
+        self._database, self._principal = store.database, principal
         self._limit = store.limits.blob
         self._repository = LocalRepository(store, principal, name, actor)
         self._name = name
@@ -88,6 +90,15 @@ class Shelf:
             return False
         await self._repository.push_blob(digest, Body(pieces(path), size, self._limit))
         return True
+
+    async def held(self, contents: Sequence[str]) -> Mapping[str, Held]:
+        """What the registry has of content ids of segments."""
+        found = await segments.held(self._database, self._principal, contents)
+        return {each.content: Held(each.digest, each.size, each.repository) for each in found}
+
+    async def mount_blob(self, digest: str, source: str) -> bool:
+        """Take a blob from another repository; False where that cannot be."""
+        return await self._repository.mount_blob(Digest.parse(digest), source)
 
     async def push_manifest(
         self, raw: bytes, media_type: str, tags: list[str], expected: str | None = None, fresh: bool = False

@@ -1,6 +1,6 @@
 """What a repository can do, wherever it is: here (core/local.py) or behind HTTP (registry/client)."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -22,6 +22,14 @@ class Stored(NamedTuple):
     digest: Digest
     media_type: str
     size: int
+
+
+class Held(NamedTuple):
+    """A blob that holds certain values, its size in bytes, and a repository to mount it from."""
+
+    digest: str
+    size: int
+    repository: str
 
 
 class Repository(Protocol):
@@ -70,6 +78,15 @@ class Pushable(Repository, Protocol):
         self, path: Path, digest: Digest, size: int, source: str | None = None, look: bool = True
     ) -> bool:
         """The same of a file, in pieces; DigestInvalid where it is not what the digest says."""
+        ...
+
+    async def held(self, contents: Sequence[str]) -> Mapping[str, Held]:
+        """Those of at most 1000 content ids of segments that the registry has, where the caller may read, as it has
+        judged by the bytes; none of a registry that does not know the question."""
+        ...
+
+    async def mount_blob(self, digest: str, source: str) -> bool:
+        """Take a blob from another repository; False where that has it not, or the caller may not read it."""
         ...
 
     async def push_manifest(

@@ -18,6 +18,7 @@ from ...core.curves.packed import Packed, Previous
 from ...core.curves.parquet import index_array, index_ticks
 from ...core.curves.read import WHOLE, Window, bounds, ends
 from ...core.curves.schema import Config, IndexHeader, Lineage, LineageInput
+from ...core.importing.reuse import reuse
 from ...core.importing.versions import push_version
 from ...core.oci import media
 from ...core.oci.digest import Digest
@@ -89,6 +90,7 @@ async def commit(
     version = None
     tags = [tag] if tag else []
     if packed.changed:
+        [packed] = await reuse([(base.repository, packed)])
         try:
             version = await push_version(base.repository, packed, previous, send, tags)
         except PreconditionFailed as error:

@@ -12,6 +12,7 @@ from ...core.curves.names import Reference, slug, suffixed
 from ...core.curves.pack import pack, pack_index
 from ...core.curves.packed import Packed
 from ...core.curves.schema import Config, Lineage
+from ...core.importing.reuse import reuse
 from ...core.importing.versions import push_version
 from ...core.oci.digest import Digest
 from ...core.oci.errors import CurveConflict, PreconditionFailed
@@ -46,6 +47,7 @@ async def create(
         )
         repository = model.registry.repository(reference.repository)
         try:
+            [packed] = await reuse([(repository, packed)])
             version = await push_version(repository, packed, None, send, [tag] if tag else [])
         except CurveConflict:
             continue  # another true name has this segment

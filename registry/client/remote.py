@@ -2,28 +2,31 @@
 
 import asyncio
 import hashlib
+import json
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from urllib.parse import quote, unquote
 
 from ...core.curves.errors import ContentMismatch
 from ...core.oci import media
 from ...core.oci.bundle import bundled
 from ...core.oci.digest import Digest
-from ...core.oci.errors import BlobUnknown, ManifestUnknown, NameUnknown
-from ...core.oci.repository import Blob, Stored
+from ...core.oci.errors import BlobUnknown, ManifestUnknown, NameUnknown, RegistryError
+from ...core.oci.repository import Blob, Held, Stored
 from .answer import Answer
 from .body import Body, FileBody
 from .cache import Cache
 from .credentials import Credentials
+from .pages import pages
 from .transfers import CHUNK, upload
 from .transport import Transport
 
 _ACCEPT = ", ".join(sorted(media.MANIFESTS))
-_PAGE = 1000
+_LOOKUP = "/api/v1/segments:lookup"
 
 
 class RemoteRegistry:
@@ -52,7 +55,7 @@ class RemoteRegistry:
 
     async def catalog(self) -> list[str]:
         """All repositories the caller may pull, in the registry's order."""
-        return await _pages(self.transport, "/v2/_catalog", "repositories", "")
+        return await pages(self.transport, "/v2/_catalog", "repositories", "")
 
 
 class RemoteRepository:
@@ -111,11 +114,34 @@ class RemoteRepository:
         """The same of a file, in pieces; DigestInvalid where it is not, or no more, what the digest says."""
         return await self._push(FileBody(path, size), digest, source, look)
 
+    async def held(self, contents: Sequence[str]) -> Mapping[str, Held]:
+        """What the registry has of content ids of segments; asked of one that is ours, or may be, alone."""
+        if not self.transport.may_know_values:
+            return {}
+        body, headers = json.dumps({"contents": list(contents)}).encode(), {"Content-Type": "application/json"}
+        try:
+            answer = await self.transport.request("POST", _LOOKUP, self.name, headers=headers, data=body, attempts=1)
+            found = answer.json()["segments"]
+            return {each["content"]: Held(each["digest"], each["size"], each["repository"]) for each in found}
+        except (RegistryError, KeyError, TypeError):
+            self.transport.may_know_values = False
+            return {}
+
+    async def mount_blob(self, digest: str, source: str) -> bool:
+        """end-11: take a blob from another repository; False where the registry does not."""
+        answer = await self._mount(digest, source)
+        if answer.status == 202:  # an upload was opened instead, of which there is no need
+            with suppress(RegistryError):
+                await self.transport.request("DELETE", answer.headers["Location"], self.name, expect=(204,))
+        return answer.status == 201
+
+    async def _mount(self, digest: str, source: str) -> Answer:
+        query = [("mount", digest), ("from", source)]
+        return await self._request("POST", "blobs/uploads/", query=query, expect=(201, 202))
+
     async def _push(self, data: Body, digest: Digest, source: str | None, look: bool) -> bool:
         if source is not None and source != self.name:
-            answer = await self._request(
-                "POST", "blobs/uploads/", query=[("mount", digest), ("from", source)], expect=(201, 202)
-            )
+            answer = await self._mount(digest, source)
             if answer.status == 201:
                 return False
             await self._close_upload(answer, digest, data)
@@ -235,13 +261,13 @@ class RemoteRepository:
     async def tags(self) -> list[str]:
         """end-8: all tags; none for a repository that does not exist yet."""
         try:
-            return await _pages(self.transport, f"/v2/{self.name}/tags/list", "tags", self.name)
+            return await pages(self.transport, f"/v2/{self.name}/tags/list", "tags", self.name)
         except (NameUnknown, ManifestUnknown):
             return []
 
     async def referrers(self, digest: Digest) -> list[dict[str, object]]:
         """end-12: descriptors of what refers to a manifest."""
-        return await _pages(self.transport, f"/v2/{self.name}/referrers/{digest}", "manifests", self.name)
+        return await pages(self.transport, f"/v2/{self.name}/referrers/{digest}", "manifests", self.name)
 
     async def _request(
         self,
@@ -257,18 +283,6 @@ class RemoteRepository:
         return await self.transport.request(
             method, address, self.name, query=query, headers=headers, data=data, expect=expect
         )
-
-
-async def _pages(transport: Transport, path: str, key: str, scope: str) -> list[Any]:
-    """All entries of a list that is paged by `Link: <...>; rel="next"` (distribution-spec, "Listing Tags")."""
-    entries: list[Any] = []
-    address: str | None = f"{path}?n={_PAGE}"
-    while address:
-        answer = await transport.request("GET", address, scope)
-        entries += answer.json().get(key) or []
-        link = answer.headers.get("Link", "")
-        address = link[link.index("<") + 1 : link.index(">")] if 'rel="next"' in link else None
-    return entries
 
 
 def _checked(digest: Digest, body: bytes, what: str) -> bytes:

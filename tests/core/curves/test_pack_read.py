@@ -23,7 +23,7 @@ from dataforge_registry.core.curves.dtypes import described
 from dataforge_registry.core.curves.errors import ContentMismatch, CurveError
 from dataforge_registry.core.curves.model import Curve, Frame, Index, Values
 from dataforge_registry.core.curves.origin import Well
-from dataforge_registry.core.curves.pack import pack, pack_index, segment_contents
+from dataforge_registry.core.curves.pack import pack, pack_index
 from dataforge_registry.core.curves.packed import Previous
 from dataforge_registry.core.curves.parquet import index_floats
 from dataforge_registry.core.curves.read import Window, read
@@ -144,20 +144,6 @@ def test_a_parent_is_read_from_its_bytes(make: Any) -> None:
     assert (parent.digest, parent.config) == (first.digest, first.config)
     frame = make.frame(pa.array(make.smooth(20_000)))
     assert not pack(frame, frame.curves[0], "gr", pack_index(frame.index, frame.name), parent).changed
-
-
-def test_segments_that_the_registry_is_known_to_hold_are_named_and_not_sent(make: Any) -> None:
-    frame = make.frame(pa.array(make.smooth(20_000)))
-    first = make.pack(frame)
-    other = Curve("GR_COPY", "GAPI", frame.curves[0].values)
-    contents = segment_contents(other)
-    assert contents == [segment.content for segment in first.config.segments]
-    held = [layer for layer in first.manifest.layers if layer.annotations["io.dataforge.role"] == "values"]
-    known = dict(zip(contents, held, strict=True))
-    copy = pack(frame, other, "gr-copy", pack_index(frame.index, frame.name), known=known)
-    assert len(copy.blobs) == 2  # index and config
-    titles = [layer.annotations["org.opencontainers.image.title"] for layer in copy.manifest.layers]
-    assert titles[1] == "run-1/GR-COPY-0001.parquet"
 
 
 def test_the_value_column_has_one_name_so_that_equal_values_share_their_blob(make: Any) -> None:

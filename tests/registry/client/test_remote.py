@@ -130,7 +130,7 @@ async def test_what_is_not_there(open_server: Any) -> None:
 
 @pytest.mark.asyncio
 async def test_long_lists_are_read_to_their_end(open_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dataforge_registry.registry.client.remote._PAGE", 3)
+    monkeypatch.setattr("dataforge_registry.registry.client.pages._PAGE", 3)
     async with RemoteRegistry(open_server.url, ANONYMOUS) as registry:
         repository = registry.repository("remote/pages")
         names = [f"t{number}" for number in range(8)]
