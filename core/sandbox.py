@@ -11,19 +11,16 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
 from .curves.errors import ContentMismatch, CurveError, LasRefused
-
-Work = Callable[[Any, list[bytes]], tuple[Any, Sequence[bytes]]]
-"""What can run inside: (JSON-like argument, blobs) -> (JSON-like result, blobs). A function at the top of a module."""
+from .sandbox_frames import LENGTH, Reply, Request, Work
 
 CHILD: Final = "dataforge_registry.core.sandboxed"
-LENGTH: Final = 8
 _SAID: dict[str, type[CurveError]] = {kind.__name__: kind for kind in (CurveError, ContentMismatch)}
 
 
@@ -34,30 +31,13 @@ class SandboxRefused(CurveError):
 @dataclass(frozen=True, slots=True)
 class SandboxLimits:
     """memory: bytes of address space a child may have; seconds: of CPU a call; wall: seconds a call may take at all;
-    answer: bytes that may come out of it."""
+    answer: bytes that may come out of it; nice: how far it stands behind other processes, as nice(1) has it."""
 
     memory: int = 2 << 30
     seconds: int = 60
     wall: float = 120.0
     answer: int = 512 << 20
-
-
-class Request(msgspec.Struct, array_like=True):
-    """The head of a frame to the child; blobs follow it, with these lengths."""
-
-    function: str
-    argument: Any
-    seconds: int
-    sizes: list[int]
-
-
-class Reply(msgspec.Struct, array_like=True):
-    """The head of a frame from the child. error: the class and text of what was raised, else empty."""
-
-    error: str
-    text: str
-    result: Any
-    sizes: list[int]
+    nice: int = 0
 
 
 class Sandbox:
@@ -106,7 +86,7 @@ class Sandbox:
 
     async def _start(self) -> Process:
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", CHILD, str(self.limits.memory)),
+            *(sys.executable, "-P", "-m", CHILD, str(self.limits.memory), str(self.limits.nice)),
             stdin=PIPE,
             stdout=PIPE,
             env={name: os.environ[name] for name in ("PYTHONPATH", "SYSTEMROOT") if name in os.environ},

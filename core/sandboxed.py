@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from .curves.errors import CurveError, LasRefused
-from .sandbox import LENGTH, Reply, Request, Work
+from .sandbox_frames import LENGTH, Reply, Request, Work
 
 _PACKAGE = "dataforge_registry."
 
@@ -26,19 +26,20 @@ def main() -> None:
     for standard in (0, 1):  # what a library prints must not stand between two answers
         os.dup2(null, standard)
     os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
-    _limit(int(sys.argv[1]))
+    _limit(int(sys.argv[1]), int(sys.argv[2]))
     while (request := _receive(calls)) is not None:
         _send(answers, *_perform(*request))
         gc.collect(0)
 
 
-def _limit(memory: int) -> None:
+def _limit(memory: int, nice: int) -> None:
     if sys.platform == "win32":  # has no such limits; only the client runs there
         return
     import resource
 
     import pyarrow as pa
 
+    os.nice(nice)
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))

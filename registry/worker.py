@@ -32,6 +32,7 @@ OWN_KINDS: Final = (manifests.COPY, verdicts.JUDGE, ingest.INGEST, REAP, TIDY)
 COPY_ATTEMPTS: Final = 500
 """More than a day of tries: until the store is back, the copy of a manifest is owed."""
 SILENCE: Final = 30.0
+NICE: Final = 10
 
 
 def pushed(config: Config, events: Sequence[Event]) -> Iterable[Wanted]:
@@ -47,7 +48,8 @@ def create_worker(config: Config, database: Database, driver: Driver, *, silence
 
     `silence` is how long, in seconds, another worker may give no sign of life before its tasks are taken over.
     """
-    sandbox = Sandbox(1, sandbox_limits(config))  # of its own: reads of curves never wait for it
+    # Of its own, behind all others: reads and pushes of curves never wait for verdicts.
+    sandbox = Sandbox(1, replace(sandbox_limits(config), nice=NICE))
     reaper = Reaper(database, driver, lease=config.upload.lease)
 
     async def reap(task: Task) -> None:

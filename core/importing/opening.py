@@ -1,4 +1,7 @@
-"""A log file is opened, read and packed: what runs in the child process, for `reading` alone."""
+"""A log file is opened, read and packed: what runs in the child process, for `reading` alone.
+
+It loads no more than the file needs: each child of each import pays for it.
+"""
 
 import os
 from collections.abc import Sequence
@@ -9,12 +12,11 @@ import msgspec
 
 from ..curves.errors import CurveError
 from ..curves.files import read_frames
-from ..curves.folder import read_version, versions_of
 from ..curves.folder_version import Version
 from ..curves.model import Frame
 from ..curves.packed import Previous
+from .asked import Again, Reading
 from .packing import parcel_of, repacked
-from .reading import Again, Reading
 
 
 def read_file(argument: Any, _: list[bytes]) -> tuple[Any, Sequence[bytes]]:
@@ -60,6 +62,8 @@ def _frames(reading: Reading) -> list[Frame]:
 
 
 def _of_folder(version: Version) -> list[Frame]:
+    from ..curves.folder import read_version
+
     try:
         return [read_version(version)]
     except CurveError as error:  # its name stands before it in every report
@@ -68,6 +72,8 @@ def _of_folder(version: Version) -> list[Frame]:
 
 def read_tables(argument: Any, _: list[bytes]) -> tuple[Any, Sequence[bytes]]:
     """Argument: a Reading of a DataForge folder. Result: its versions, as versions_of has them."""
+    from ..curves.folder import versions_of
+
     reading = msgspec.convert(argument, Reading)
     try:
         versions = versions_of(Path(reading.path), reading.frame, reading.well)

@@ -6,7 +6,7 @@ A parcel is a small JSON-like tree whose numbers are places in a list of blobs b
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,7 +15,9 @@ from ..curves.origin import Original, Well
 from ..curves.packed import Packed, Previous
 from ..oci import media
 from ..oci.digest import Digest
-from .chain import Step
+
+if TYPE_CHECKING:
+    from .chain import Step
 
 
 class CurveParcel(msgspec.Struct, frozen=True):
@@ -64,7 +66,7 @@ class ReadFile:
     parcel: Parcel
     blobs: Sequence[bytes] = field(repr=False)
     repack: Repack = field(repr=False)
-    step: Step | None = None  # of a version out of a folder
+    step: "Step | None" = None  # of a version out of a folder
 
     def packed(self, place: Place) -> Packed:
         """A curve as the first version of its repository."""

@@ -17,10 +17,11 @@ from dataforge_registry.drivers.base import DriverError
 from ..access import SYSTEM, Principal
 from ..curves.errors import CurveError
 from ..curves.schema import Descriptor, parse_manifest
+from ..importing.asked import Reading
 from ..importing.files import fetch, log_layers
 from ..importing.importer import Importer
 from ..importing.local import local
-from ..importing.reading import Reading, read_in
+from ..importing.reading import read_in
 from ..importing.report import FileReport
 from ..oci.digest import Digest
 from ..oci.errors import Denied, RegistryError, TooManyRequests, Unavailable

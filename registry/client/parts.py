@@ -7,9 +7,10 @@ from pathlib import Path
 
 from ...core.curves.errors import CurveError
 from ...core.curves.folder_version import Version
+from ...core.importing.asked import Reading
 from ...core.importing.chain import Chain, Step
 from ...core.importing.discovery import Found
-from ...core.importing.reading import Reading, tables_in
+from ...core.importing.reading import tables_in
 from ...core.sandbox import Sandbox
 
 

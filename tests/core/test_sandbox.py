@@ -32,6 +32,9 @@ def digest(argument, blobs):
 def process(argument, blobs):
     return os.getpid(), []
 
+def niceness(argument, blobs):
+    return os.nice(0), []
+
 def hoard(argument, blobs):
     return len(bytearray(4 << 30)), []
 
@@ -125,6 +128,13 @@ async def test_what_takes_too_much_or_breaks_is_refused_and_the_next_call_is_ser
         with pytest.raises(SandboxRefused, match=said):
             await sandbox.run(work(name))
         assert (await sandbox.run(work("echo"), 1))[0] == 1
+
+
+@pytest.mark.asyncio
+@pytest.mark.skipif(sys.platform == "win32", reason="priorities are POSIX")
+async def test_a_child_stands_as_far_behind_others_as_asked() -> None:
+    async with Sandbox(1, SandboxLimits(nice=5)) as sandbox:
+        assert (await sandbox.run(work("niceness")))[0] == min(os.nice(0) + 5, 19)
 
 
 @pytest.mark.asyncio

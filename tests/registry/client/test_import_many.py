@@ -15,8 +15,9 @@ import pytest
 
 from dataforge_registry.core.curves.names import Reference
 from dataforge_registry.core.curves.schema import parse_manifest
+from dataforge_registry.core.importing.asked import Reading
 from dataforge_registry.core.importing.importer import Importer
-from dataforge_registry.core.importing.reading import Reading, read_in
+from dataforge_registry.core.importing.reading import read_in
 from dataforge_registry.core.oci.errors import DigestInvalid, ManifestUnknown
 from dataforge_registry.core.sandbox import Sandbox
 from dataforge_registry.registry.client.credentials import ANONYMOUS

@@ -1,0 +1,40 @@
+"""What a child process is told of the file that it opens."""
+
+import msgspec
+
+from ..curves import schema
+from ..curves.folder_version import Version
+from .parcel import IMPORTED, Place
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """Which file, and what the user says of it (see read_frames); source: the REF of the artifact it was pushed as;
+    version: it is the blob of that one, of a DataForge folder."""
+
+    path: str
+    frame: str | None = None
+    index: str | None = None
+    well: str | None = None
+    decimal_comma: bool = False
+    source: str | None = None
+    version: Version | None = None
+
+    @property
+    def lineage(self) -> schema.Lineage:
+        """How the versions came to be."""
+        if (version := self.version) is not None:
+            known = {"author": version.author, "created": version.created, "version": f"v{version.number}"}
+            return schema.Lineage(
+                operation=version.operation or IMPORTED.operation,
+                message=version.message,
+                parameters={name: value for name, value in known.items() if value},
+            )
+        inputs = [schema.LineageInput(ref=self.source, role="original")] if self.source else []
+        return schema.Lineage(operation=IMPORTED.operation, inputs=inputs)
+
+
+class Again(msgspec.Struct, frozen=True):
+    """Curves to be packed once more: each with its repository segment; their parents are the blobs, two for each."""
+
+    reading: Reading
+    curves: list[tuple[Place, str]]
