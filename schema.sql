@@ -11,8 +11,10 @@ CREATE TABLE account (
     username text COLLATE "C" NOT NULL,
     email text,
     realname text NOT NULL DEFAULT '',
+    comment text NOT NULL DEFAULT '',
     password text,
     password_version int NOT NULL DEFAULT 0,
+    cli_secret text,
     token_epoch int NOT NULL DEFAULT 0,
     admin boolean NOT NULL DEFAULT false,
     disabled boolean NOT NULL DEFAULT false,
@@ -24,6 +26,7 @@ CREATE UNIQUE INDEX account_username ON account (lower(username)) WHERE NOT dele
 COMMENT ON TABLE account IS 'A person. Rights are asked of this row on every request, never of a token';
 COMMENT ON COLUMN account.password IS 'argon2id, in its PHC string; null where the account signs in elsewhere';
 COMMENT ON COLUMN account.password_version IS 'Grows with each change of the password: cached verifications of an older one stop at once';
+COMMENT ON COLUMN account.cli_secret IS 'SHA-256 of the one secret that passes for the password with Basic: made here, 256 random bits';
 COMMENT ON COLUMN account.token_epoch IS 'Grows when all tokens of the account are revoked';
 
 CREATE TABLE user_group (
@@ -78,19 +81,26 @@ COMMENT ON TABLE project_member IS 'entity_type u: account, g: user_group. role_
 CREATE TABLE robot (
     robot_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     project_id bigint REFERENCES project ON DELETE CASCADE,
-    name text COLLATE "C" NOT NULL UNIQUE,
+    name text COLLATE "C" NOT NULL,
     description text NOT NULL DEFAULT '',
-    secret_hash bytea NOT NULL,
+    secret text NOT NULL,
     permissions jsonb NOT NULL DEFAULT '[]',
+    duration int NOT NULL DEFAULT -1,
     token_epoch int NOT NULL DEFAULT 0,
     disabled boolean NOT NULL DEFAULT false,
     expires_at timestamptz,
     last_used timestamptz,
+    creator text NOT NULL DEFAULT 'system:0',
     creation_time timestamptz NOT NULL DEFAULT now(),
-    update_time timestamptz NOT NULL DEFAULT now()
+    update_time timestamptz NOT NULL DEFAULT now(),
+    UNIQUE NULLS NOT DISTINCT (name, project_id)
 );
 CREATE INDEX robot_project ON robot (project_id);
-COMMENT ON TABLE robot IS 'A machine account; project_id null: of the whole system. The secret is 256 random bits, kept as SHA-256';
+COMMENT ON TABLE robot IS 'A machine account; project_id null: of the whole system. It signs in as robot$name or robot$project+name';
+COMMENT ON COLUMN robot.secret IS 'sha256:<hex> of one made here (256 random bits), or argon2id in its PHC string of one that was chosen';
+COMMENT ON COLUMN robot.permissions IS 'Grants: [{kind, namespace, project_id, access: [{resource, action}]}]. project_id binds one to the project that had the name then';
+COMMENT ON COLUMN robot.duration IS 'Days from creation to expires_at; -1: it never expires';
+COMMENT ON COLUMN robot.creator IS 'Who made it: account:12, robot:3, system:0';
 
 CREATE TABLE signing_key (
     kid text COLLATE "C" PRIMARY KEY,
@@ -813,7 +823,7 @@ LANGUAGE sql STABLE AS $$
            FROM jsonb_array_elements(b.permissions) AS g, jsonb_array_elements(g -> 'access') AS t
            WHERE coalesce(t ->> 'effect', 'allow') <> 'deny'
              AND CASE WHEN p_project = '' THEN g ->> 'kind' = 'system' AND b.project_id IS NULL
-                      ELSE g ->> 'kind' = 'project' AND g ->> 'namespace' IN (p_project, '*')
+                      ELSE g ->> 'kind' = 'project' AND (g ->> 'namespace' = '*' OR (g ->> 'project_id')::bigint = p.project_id)
                            AND (b.project_id IS NULL OR b.project_id = p.project_id) END) ELSE '{}' END
   FROM (SELECT 1) AS one
   -- a null id is looked up in no index: the kinds that a principal is not cost nothing

@@ -1,23 +1,27 @@
-"""Signing in with a name and a password: one cost and one answer for every failure, brakes against guessing.
+"""Signing in with a name and a password or secret: one cost and one answer for every failure, brakes against guessing.
 
 argon2 is meant to be slow, and some clients send the password with every request: a verification is remembered for five
-minutes under a keyed hash of name and password. It counts only while the account's row shows the same password
-version, which is read each time.
+minutes under a keyed hash of name and password. It counts only while the row shows the same version, which is read
+each time. Secrets made here (core/issued.py) are too long to guess: one hash tells, and a right one passes any brake,
+so that nobody who guesses at a robot's name can shut it out.
 """
 
 import asyncio
 import hashlib
 import hmac
 import os
+from typing import NoReturn
 
 from cachetools import TTLCache
 
 from .access import Principal
+from .issued import is_issued, matches
 from .oci.errors import TooManyRequests, Unauthorized
 from .passwords import Passwords
-from .records import accounts, brakes
-from .records.accounts import Account
-from .records.database import Database
+from .records import brakes, credentials
+from .records.credentials import Credential
+from .records.database import Connection, Database
+from .records.robots import PREFIX
 
 REMEMBERED = 300
 """Seconds a verification is remembered."""
@@ -32,64 +36,96 @@ class SignIn:
 
     def __init__(self, database: Database, passwords: Passwords) -> None:
         self._database, self._passwords = database, passwords
-        self._secret = os.urandom(32)
-        self._verified: TTLCache[bytes, tuple[int, int]] = TTLCache(10_000, REMEMBERED)
+        self._secret_key = os.urandom(32)
+        self._verified: TTLCache[bytes, tuple[Principal, int]] = TTLCache(10_000, REMEMBERED)
         self._turn = asyncio.Semaphore(AT_ONCE)
         self._waiting = 0
 
-    async def password(self, username: str, password: str, address: str) -> Principal:
-        """The account, or Unauthorized, alike for an unknown name, a wrong password and a disabled account;
-        TooManyRequests with Retry-After (seconds) where this name from this address, or the address, failed too often.
+    async def password(self, username: str, password: str, address: str, *, person: bool = False) -> Principal:
+        """Whose name and password these are: an account's, with its password or the secret of its command line, or a
+        robot's. With `person` only an account's password will do.
+
+        Unauthorized, alike for an unknown name, a wrong password and one that is disabled or expired; TooManyRequests
+        with Retry-After (seconds) where this name from this address, or the address, failed too often.
         """
         if not username or len(username) > _MAX_NAME or len(password) > _MAX_PASSWORD or "\0" in username + password:
             raise Unauthorized(_REFUSED)
+        if not person and is_issued(password):
+            return await self._secret(username, password, address)
         key = self._key(username, password)
         async with self._database.acquire() as conn:
-            account = await accounts.find(conn, username)
-        if account and self._remembers(key, account):
-            return account.principal
+            known = await _known(conn, username, person)
+        if known and self._remembers(key, known):
+            return await self._seen(known)
         if self._waiting >= QUEUE:
             raise TooManyRequests("too many people sign in at this moment; try again", headers={"Retry-After": "2"})
         self._waiting += 1
         try:
             async with self._turn:
-                return await self._verify(key, username, password, address)
+                return await self._verify(key, username, password, address, person)
         finally:
             self._waiting -= 1
 
-    async def _verify(self, key: bytes, username: str, password: str, address: str) -> Principal:
+    async def _secret(self, username: str, secret: str, address: str) -> Principal:
+        async with self._database.acquire() as conn:
+            known = await credentials.find(conn, username)
+        right = matches(known.secret if known else None, secret)
+        if known is None or not known.usable or not right:
+            async with self._database.acquire() as conn:
+                await _braked(conn, username, address)
+            return await self._refuse(username, address)
+        return await self._seen(known)
+
+    async def _verify(self, key: bytes, username: str, password: str, address: str, person: bool) -> Principal:
         # Read again in turn: whoever waited sees the failures, and the success, of those before
         async with self._database.acquire() as conn:
-            account = await accounts.find(conn, username)
-            if account and self._remembers(key, account):
-                return account.principal
-            wait = await brakes.waiting(conn, username, address)
-        if wait:
-            message = f"too many failed sign-ins; try again in {wait} seconds"
-            raise TooManyRequests(message, headers={"Retry-After": str(wait)})
-        right = await self._passwords.verify(account.password if account else None, password)
-        if account is None or account.disabled or not right:
-            await self._database.run(lambda conn: brakes.failed(conn, username, address))
-            raise Unauthorized(_REFUSED)
-        self._verified[key] = account.id, account.password_version
-        await self._welcome(account, username, password, address)
-        return account.principal
+            known = await _known(conn, username, person)
+            if known and self._remembers(key, known):
+                return known.principal
+            await _braked(conn, username, address)
+        right = await self._passwords.verify(known.password if known else None, password)
+        if known is None or not known.usable or not right:
+            return await self._refuse(username, address)
+        self._verified[key] = known.principal, known.version
+        await self._welcome(known, username, password, address)
+        return known.principal
 
-    async def _welcome(self, account: Account, username: str, password: str, address: str) -> None:
-        known = account.password
-        newer = await self._passwords.hash(password) if known and self._passwords.outdated(known) else None
+    async def _welcome(self, known: Credential, username: str, password: str, address: str) -> None:
+        stored = known.password
+        newer = await self._passwords.hash(password) if stored and self._passwords.outdated(stored) else None
         async with self._database.transaction() as conn:
             await brakes.forgive(conn, username, address)
+            await credentials.used(conn, known)
             if newer:
-                await accounts.rehash(conn, account, newer)
+                await credentials.rehash(conn, known, newer)
+
+    async def _seen(self, known: Credential) -> Principal:
+        if known.idle:
+            async with self._database.transaction() as conn:
+                await credentials.used(conn, known)
+        return known.principal
+
+    async def _refuse(self, username: str, address: str) -> NoReturn:
+        await self._database.run(lambda conn: brakes.failed(conn, username, address))
+        raise Unauthorized(_REFUSED)
 
     def _key(self, username: str, password: str) -> bytes:
         # NUL is in neither, so no other pair gives the same text
         text = f"{username.lower()}\0{password}".encode(errors="surrogatepass")
-        return hmac.digest(self._secret, text, hashlib.sha256)
+        return hmac.digest(self._secret_key, text, hashlib.sha256)
 
-    def _remembers(self, key: bytes, account: Account) -> bool:
-        return not account.disabled and self._verified.get(key) == (account.id, account.password_version)
+    def _remembers(self, key: bytes, known: Credential) -> bool:
+        return known.usable and self._verified.get(key) == (known.principal, known.version)
+
+
+async def _known(conn: Connection, username: str, person: bool) -> Credential | None:
+    return None if person and username.startswith(PREFIX) else await credentials.find(conn, username)
+
+
+async def _braked(conn: Connection, username: str, address: str) -> None:
+    if wait := await brakes.waiting(conn, username, address):
+        message = f"too many failed sign-ins; try again in {wait} seconds"
+        raise TooManyRequests(message, headers={"Retry-After": str(wait)})
 
 
 _REFUSED = "the user name or password is wrong"

@@ -1,10 +1,12 @@
 """The token service: `/service/token` (GET, and the POST of OAuth 2) and the public keys beside it.
 
-A token says who its bearer is; what he may do is asked anew with every request. The protocol is the distribution
-project's token authentication, its OAuth 2 form RFC 6749 sections 4.3, 5 and 6.
+A token says who its bearer is; what he may do is asked anew with every request. A robot's also names the actions it was
+asked for, and is good for no others. The protocol is the distribution project's token authentication, its OAuth 2 form
+RFC 6749 sections 4.3, 5 and 6.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from starlette.responses import JSONResponse, Response
@@ -123,7 +125,10 @@ class TokenService:
             return await refresh_tokens.create(conn, principal, service, client_id, lifetime)
 
     async def _token(self, principal: Principal, fields: Fields, refresh: str) -> Response:
-        granted = await self._granted(principal, parse_scopes(fields.all("scope")))
+        asked = parse_scopes(fields.all("scope"))
+        if principal.kind == "robot":  # a machine's token does what it was asked for, whatever the machine may
+            principal = replace(principal, ceiling=frozenset(_actions(asked)))
+        granted = await self._granted(principal, asked)
         token, issued = await self._keys.sign(principal, self._lifetime)
         answer = {
             "token": token,
@@ -159,6 +164,12 @@ class TokenService:
 
     def _ask(self, scope: Scope) -> dict[str, str]:
         return {"WWW-Authenticate": f'Basic realm="{public_url(scope, self._external_url)}"'}
+
+
+def _actions(asked: list[Asked]) -> Iterator[Action]:
+    for scope in asked:
+        if scope.type == "repository":
+            yield from (Action(name) for name in scope.actions if name in tuple(Action))
 
 
 def _may(rights: Rights, scope: Asked, action: str) -> bool:

@@ -38,13 +38,9 @@ UPDATE account SET password = $2, password_version = password_version + 1, token
 WHERE lower(username) = lower($1) AND NOT deleted RETURNING account_id
 """
 
-REHASH = "UPDATE account SET password = $3 WHERE account_id = $1 AND password = $2"
-
 HAS_ADMIN = "SELECT EXISTS (SELECT FROM account WHERE admin)"
 
 ONE_BY_ONE = "SELECT pg_advisory_xact_lock(hashtextextended('dataforge-registry first administrator', 0))"
-
-HOT = (FIND,)
 
 
 class AccountError(Exception):
@@ -125,11 +121,6 @@ async def change_password(conn: Connection, by: Principal, username: str, passwo
     if await conn.fetchval(CHANGE_PASSWORD, username, password) is None:
         raise AccountError(f"there is no user {username}")
     await audit.record(conn, by, "password", "account", username)
-
-
-async def rehash(conn: Connection, account: Account, password: str) -> None:
-    """Keep the same password under newer parameters, unless it was changed meanwhile."""
-    await conn.execute(REHASH, account.id, account.password, password)
 
 
 async def lacks_admin(conn: Connection) -> bool:

@@ -71,7 +71,7 @@ async def test_a_robot_goes_with_its_project_and_one_of_the_system_stays(databas
         project_id = await projects.create(conn, SYSTEM, "wells")
         robots = [
             await conn.fetchval(
-                "INSERT INTO robot (project_id, name, secret_hash) VALUES ($1, $2, '') RETURNING robot_id", owner, name
+                "INSERT INTO robot (project_id, name, secret) VALUES ($1, $2, '') RETURNING robot_id", owner, name
             )
             for owner, name in ((project_id, "robot$wells+ci"), (None, "robot$ci"))
         ]
