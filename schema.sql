@@ -691,7 +691,7 @@ CREATE TABLE curve (
     verdict text,
     qc_severity smallint
 );
-CREATE INDEX curve_well ON curve (well_id, frame_slug, frame_norm);
+CREATE INDEX curve_well ON curve (well_id, frame_slug, frame_norm, mnemonic_norm, id);
 CREATE INDEX curve_project ON curve (project_id, id);
 CREATE INDEX curve_family ON curve (family, id);
 CREATE INDEX curve_mnemonic ON curve (mnemonic_norm text_pattern_ops);

@@ -7,17 +7,21 @@ import asyncpg
 from .catalog import ENTRY, HOME, JOINED, Asker, entries
 from .database import Database
 
+_NUMBER = "coalesce(version, id - 4611686018427387904)"  # as curve_version_live has it
 SELECT_VERSIONS = f"""WITH {HOME}
-SELECT {ENTRY}, ARRAY(SELECT l.role || ' ' || l.ref FROM lineage l WHERE l.version_id = v.id LIMIT 100) AS inputs FROM (
-  SELECT v.id AS version_id FROM home
-  JOIN repository r ON r.project_id = home.project_id AND r.name = $5
-  JOIN curve_version v ON v.curve_id = r.repository_id
-  WHERE v.deleted_at IS NULL AND v.id < $6 ORDER BY v.id DESC LIMIT $7
-) AS q {JOINED} ORDER BY v.id DESC"""
+SELECT {ENTRY}, ARRAY(SELECT l.role || ' ' || l.ref FROM lineage l WHERE l.version_id = v.id LIMIT 100) AS inputs, q.key
+FROM (
+  SELECT o.id AS version_id, o.key FROM home CROSS JOIN LATERAL (
+    SELECT repository_id FROM repository WHERE project_id = home.project_id AND name = $5 OFFSET 0) AS r
+  CROSS JOIN LATERAL (SELECT id, {_NUMBER} AS key FROM curve_version
+    WHERE curve_id = r.repository_id AND deleted_at IS NULL AND {_NUMBER} < $6 ORDER BY {_NUMBER} DESC LIMIT $7) AS o
+) AS q {JOINED} ORDER BY q.key DESC"""
 SELECT_LATEST = f"""WITH {HOME}
 SELECT {ENTRY} FROM (
   SELECT c.latest_version_id AS version_id FROM home
-  JOIN repository r ON r.project_id = home.project_id AND r.name = $5 JOIN curve c ON c.id = r.repository_id
+  CROSS JOIN LATERAL (
+    SELECT repository_id FROM repository WHERE project_id = home.project_id AND name = $5 OFFSET 0) AS r
+  JOIN curve c ON c.id = r.repository_id
 ) AS q {JOINED}"""
 USES = """SELECT v.id AS version_id, NULL::text AS sorted, v.id AS key FROM (
   SELECT f.artifact_id AS id FROM artifact_blob_ref f WHERE f.blob_digest = $2::text
@@ -38,7 +42,8 @@ _LAST = 2**63 - 1
 async def versions(
     database: Database, asker: Asker, repository: str, before: int | None, limit: int
 ) -> list[asyncpg.Record]:
-    """The versions of a curve, the last pushed first, and what each was made from (`inputs`: role and reference)."""
+    """The versions of a curve, the highest number first and those without one behind, the last pushed first (before a
+    `key`), and what each was made from (`inputs`: role and reference)."""
     async with database.acquire() as conn:
         return await conn.fetch(SELECT_VERSIONS, *asker.arguments, repository, before or _LAST, limit)
 

@@ -19,14 +19,17 @@ _WELL = f"""w.id, w.name, w.name_norm, w.uwi, w.api, w.operator, w.field, w.coun
   (SELECT count(*) FROM curve WHERE well_id = w.id AND {_LIVE}) AS curves"""
 
 SELECT_WELL = f"""WITH {HOME}
-SELECT {_WELL} FROM home JOIN well_slug s USING (project_id) JOIN well w ON w.id = s.well_id WHERE s.slug = $5"""
+SELECT {_WELL} FROM (SELECT s.well_id FROM home
+  CROSS JOIN LATERAL (SELECT well_id FROM well_slug WHERE project_id = home.project_id AND slug = $5 OFFSET 0) AS s
+) AS q JOIN well w ON w.id = q.well_id"""
 SELECT_CURVES = f"""WITH {HOME}
-SELECT {ENTRY}, c.frame_slug, c.mnemonic_norm, c.id AS curve_id FROM (
-  SELECT c.latest_version_id AS version_id
-  FROM home JOIN well_slug s USING (project_id) JOIN curve c ON c.well_id = s.well_id
-  WHERE s.slug = $5 AND c.{_LIVE} AND ($6::text IS NULL OR (c.frame_slug, c.mnemonic_norm, c.id) > ($6, $7, $8))
-  ORDER BY c.frame_slug, c.mnemonic_norm, c.id LIMIT $9
-) AS q {JOINED} ORDER BY c.frame_slug, c.mnemonic_norm, c.id"""
+SELECT {ENTRY}, c.frame_slug, c.frame_norm, c.mnemonic_norm, c.id AS curve_id FROM (
+  SELECT o.latest_version_id AS version_id FROM home
+  CROSS JOIN LATERAL (SELECT well_id FROM well_slug WHERE project_id = home.project_id AND slug = $5 OFFSET 0) AS s
+  CROSS JOIN LATERAL (SELECT latest_version_id FROM curve WHERE well_id = s.well_id AND {_LIVE}
+    AND (frame_slug, frame_norm, mnemonic_norm, id) > ($6, $7, $8, $9::bigint)
+    ORDER BY frame_slug, frame_norm, mnemonic_norm, id LIMIT $10) AS o
+) AS q {JOINED} ORDER BY c.frame_slug, c.frame_norm, c.mnemonic_norm, c.id"""
 COVERAGE = f"""SELECT w.name, w.name_norm, o.family, o.index_kind, o.curves, o.ranges FROM (
   SELECT id, name, name_norm FROM well WHERE project_id = ANY ($1::bigint[]) AND name_norm > $2
   ORDER BY name_norm LIMIT $3
@@ -85,12 +88,12 @@ async def well(database: Database, asker: Asker, slug: str) -> asyncpg.Record | 
 
 
 async def curves(
-    database: Database, asker: Asker, slug: str, after: tuple[str, str, int] | None, limit: int
+    database: Database, asker: Asker, slug: str, after: tuple[str, str, str, int] | None, limit: int
 ) -> list[asyncpg.Record]:
-    """The latest versions of a well's curves, by frame and mnemonic."""
+    """The latest versions of a well's curves, by frame and mnemonic (after a frame_slug, frame_norm, mnemonic_norm and
+    curve_id)."""
     async with database.acquire() as conn:
-        frame, mnemonic, last = after or (None, None, None)
-        return await conn.fetch(SELECT_CURVES, *asker.arguments, slug, frame, mnemonic, last, limit)
+        return await conn.fetch(SELECT_CURVES, *asker.arguments, slug, *(after or ("", "", "", 0)), limit)
 
 
 async def coverage(database: Database, asker: Asker, after: str, limit: int) -> list[asyncpg.Record]:

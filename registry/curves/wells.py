@@ -70,7 +70,7 @@ class WellCurves(msgspec.Struct, frozen=True):
 
 
 class CurveVersions(msgspec.Struct, frozen=True):
-    """A page of a curve's versions, the last pushed first."""
+    """A page of a curve's versions: the highest number first, behind them those without one, the last pushed first."""
 
     versions: list[VersionEntry]
 
@@ -158,10 +158,10 @@ async def _well(call: Call[PageQuery]) -> Answer:
     found = await catalog_wells.well(database, who, segment)
     if found is None:
         raise NameUnknown("the catalogue has no such well in this project")
-    after = start(query.cursor, tuple[str, str, int])
+    after = start(query.cursor, tuple[str, str, str, int])
     rows = await catalog_wells.curves(database, who, segment, after, query.limit + 1)
     shown, last = cut(rows, query.limit)
-    cursor = last and (last["frame_slug"], last["mnemonic_norm"], last["curve_id"])
+    cursor = last and (last["frame_slug"], last["frame_norm"], last["mnemonic_norm"], last["curve_id"])
     return paged(call.request, WellCurves(_well_entry(found), [version_entry(row) for row in shown]), cursor)
 
 
@@ -220,7 +220,7 @@ async def _versions(call: Call[PageQuery]) -> Answer:
     if not rows and before is None:
         raise NameUnknown("the catalogue has no such curve")
     shown, last = cut(rows, query.limit)
-    return paged(call.request, CurveVersions([version_entry(row) for row in shown]), last and last["id"])
+    return paged(call.request, CurveVersions([version_entry(row) for row in shown]), last and last["key"])
 
 
 ENDPOINTS = (

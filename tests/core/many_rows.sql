@@ -42,6 +42,7 @@ INSERT INTO repository (name, project_id) SELECT 'p/well-1/run-1/c' || n, projec
 INSERT INTO curve (id, project_id, well_id, frame, frame_norm, frame_slug, mnemonic, mnemonic_norm)
   SELECT r.repository_id, r.project_id, w.id, 'Run 1', 'run1', 'run-1', r.name, r.name FROM repository r, well w
   WHERE r.name LIKE 'p/well-1/run-1/c%' AND w.name = 'Well 1';
+UPDATE curve SET latest_version_id = (SELECT min(id) FROM curve_version) WHERE latest_version_id IS NULL;
 INSERT INTO artifact (type, media_type, manifest_media_type, artifact_type, project_id, repository_id, repository_name, digest, size,
   manifest, keep_until) SELECT 'CURVE', '', '', 'application/vnd.dataforge.curve.v1', r.project_id, r.repository_id, r.name, digest, 1, '',
   now() FROM n, repository r WHERE r.name = 'p/well-1/run-1/gr';

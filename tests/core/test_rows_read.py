@@ -17,11 +17,23 @@ import pytest
 
 from dataforge_registry.core.access import SYSTEM
 from dataforge_registry.core.curves.origin import Well
+from dataforge_registry.core.curves.pack import Packed
 from dataforge_registry.core.local import LocalRepository
 from dataforge_registry.core.oci import media
 from dataforge_registry.core.oci.digest import Digest
-from dataforge_registry.core.records import blobs, ingest, repositories, segments, uploads, work
+from dataforge_registry.core.records import (
+    blobs,
+    catalog,
+    catalog_versions,
+    catalog_wells,
+    ingest,
+    repositories,
+    segments,
+    uploads,
+    work,
+)
 from dataforge_registry.core.records.artifacts import Actor
+from dataforge_registry.core.records.catalog import Asker
 from dataforge_registry.core.records.database import Database
 from dataforge_registry.core.records.pulls import PullLog
 from dataforge_registry.core.store import Limits, Store
@@ -181,12 +193,34 @@ class Calls:
         await self.ask("curve, moved", lambda: push(second, "latest", f"v{int(value) + 10_000}"))
         await self.ask("curve, again", lambda: push(first, "latest", numbered=True))
         await self.ask("curve, new", lambda: shelf.push(f"p/well-{run}/run-1/zz", new, "latest", blobs=False))
+        await self.catalogue(home, f"well-{run}", second)
         await self.ask("curve, untagged", lambda: shelf.repository(home).delete_tag("latest"))
         await self.ask("curve, deleted", lambda: shelf.repository(home).delete_manifest(Digest(first.digest)))
         content = first.config.segments[0].content
         told = [verdicts.Verdict(1, "good", [], [(Digest(content).hex, first.manifest.layers[1].digest)])]
         await self.ask("verdict", lambda: self.database.run(lambda conn: verdicts.record(conn, told)))
         await self.ask("segments", lambda: segments.held(self.database, SYSTEM, [content]))
+
+    async def catalogue(self, curve: str, new: str, packed: Packed) -> None:
+        """What is asked of one well and one curve: lists of five, of which each takes seven rows or so."""
+        database, who = self.database, Asker(SYSTEM, "p")
+        async with database.acquire() as conn:
+            version = await conn.fetchval("SELECT id FROM artifact WHERE digest = $1", packed.digest)
+        columns = ([version], [None], [version])
+
+        async def fetch(statement: str, *arguments: Any) -> None:
+            async with database.acquire() as conn:
+                assert await conn.fetch(statement, *arguments)
+
+        await self.ask("home", lambda: fetch(catalog.SELECT_HOME, *who.arguments))
+        await self.ask("entries", lambda: fetch(catalog.SELECT_ENTRIES, *columns))
+        await self.ask("well", lambda: catalog_wells.well(database, who, new))  # it counts its curves: here one
+        await self.ask("curves", lambda: catalog_wells.curves(database, who, "well-1", None, 5))
+        after = ("run-1", "run1", "b", 0)
+        await self.ask("curves, more", lambda: catalog_wells.curves(database, who, "well-1", after, 5))
+        await self.ask("latest", lambda: catalog_versions.latest(database, who, curve))
+        await self.ask("versions", lambda: catalog_versions.versions(database, who, curve, None, 5))
+        await self.ask("versions, more", lambda: catalog_versions.versions(database, who, curve, 10_000, 5))
 
     async def work(self) -> None:
         database, driver = self.database, self.store.driver
