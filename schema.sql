@@ -1083,9 +1083,9 @@ COMMENT ON FUNCTION adopt_child IS 'A child of an index that lives in a reposito
 
 CREATE TYPE push AS (n int, repository_id bigint, digest text COLLATE "C", manifest_media_type text, artifact_type text, media_type text,
   type text, size bigint, annotations jsonb, subject text, accessory text, accessory_of text, tags text[], if_match text,
-  if_none_match boolean, numbered boolean, home boolean, username text, address text, request text);
+  if_none_match boolean, numbered boolean, home boolean, curve boolean, username text, address text, request text);
 CREATE TYPE push_part AS (n int, digest text COLLATE "C", size bigint, required boolean);
-COMMENT ON TYPE push IS 'A manifest to be put, the n-th of its transaction, counted from 1; size is that of its bytes and its blobs; numbered: the next vN is to be its tag; home: the repository''s name has four segments, so it may be a curve''s';
+COMMENT ON TYPE push IS 'A manifest to be put, the n-th of its transaction, counted from 1; size is that of its bytes and its blobs; numbered: the next vN is to be its tag; home: the repository''s name has four segments, so it may be a curve''s; curve: the manifest is one';
 COMMENT ON TYPE push_part IS 'A blob or a child that the n-th manifest names';
 
 CREATE TYPE push_curve AS (n int, well text, well_norm text, well_slug text, aliases jsonb, uwi text, uwi_norm text, api text, operator text,
@@ -1249,11 +1249,11 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION curves_put IS 'The catalogue''s rows of curves: well, curve, version, segments, lineage, in this order of locks; the caller holds the repositories. A repository that holds another curve, or a well''s or frame''s segment another name, refuses';
 
-CREATE FUNCTION versions_number(p_pushes push[], p_artifacts bigint[]) RETURNS int[] LANGUAGE plpgsql AS $$
+CREATE FUNCTION versions_number(p_pushes push[], p_homes bigint[], p_artifacts bigint[]) RETURNS int[] LANGUAGE plpgsql AS $$
 DECLARE v_numbers int[] := array_fill(NULL::int, ARRAY[cardinality(p_artifacts)]); t record; v_number int;
 BEGIN
   FOR t IN SELECT q.n, q.repository_id, q.numbered, p_artifacts[q.n] AS artifact, (SELECT min(version_of(u.name)) FROM unnest(q.tags) AS u(name)) AS given
-           FROM unnest(p_pushes) AS q WHERE q.numbered OR q.home ORDER BY q.n LOOP
+           FROM unnest(p_pushes) AS q WHERE q.numbered OR q.repository_id = ANY (p_homes) ORDER BY q.n LOOP
     v_number := coalesce((SELECT version FROM curve_version WHERE id = t.artifact),
       (SELECT min(version_of(name)) FROM tag WHERE artifact_id = t.artifact), t.given);
     IF v_number IS NULL AND t.numbered THEN
@@ -1274,7 +1274,7 @@ DECLARE
   v_until timestamptz := clock_timestamp() + p_lease; pushes push[]; repositories bigint[]; projects bigint[]; names text[]; sparse boolean[];
   digests text[]; users text[]; ids bigint[]; fresh boolean[]; owed boolean[]; l_n int[]; l_digest text[]; l_link bigint[]; k_n int[] := '{}'; k_digest text[] := '{}';
   k_id bigint[] := '{}'; v_kid bigint; lacking int[]; missing text[]; wrong jsonb;
-  curves push_curve[]; c_n int[]; homes bigint[]; numbers int[]; m_id bigint[]; m_name text[]; t record; g record;
+  curves push_curve[]; c_n int[]; homes bigint[]; numbered boolean; numbers int[]; m_id bigint[]; m_name text[]; t record; g record;
 BEGIN
   SELECT array_agg(q ORDER BY q.n), array_agg(q.repository_id ORDER BY q.n), array_agg(q.digest ORDER BY q.n),
     array_agg(q.username ORDER BY q.n), array_agg(h.project_id ORDER BY q.n), array_agg(h.name ORDER BY q.n), array_agg(h.sparse ORDER BY q.n)
@@ -1355,16 +1355,16 @@ BEGIN
            GROUP BY 1 ORDER BY 1 LOOP
     UPDATE repository SET update_time = clock_timestamp(), last_version = greatest(last_version, t.version) WHERE repository_id = t.id;
   END LOOP;
-  SELECT array_agg(DISTINCT q.repository_id) INTO homes FROM unnest(pushes) AS q WHERE q.home;
-  IF homes IS NOT NULL OR true = ANY (SELECT q.numbered FROM unnest(pushes) AS q) THEN
-    numbers := versions_number(pushes, ids);
+  SELECT array_agg(DISTINCT q.repository_id) FILTER (WHERE q.curve OR q.home AND EXISTS (SELECT FROM curve WHERE id = q.repository_id)),
+    bool_or(q.numbered) INTO homes, numbered FROM unnest(pushes) AS q;
+  IF homes IS NOT NULL OR numbered THEN
+    numbers := versions_number(pushes, homes, ids);
     SELECT array_agg(c.n), array_agg(c ORDER BY c.n) FILTER (WHERE fresh[c.n] OR NOT EXISTS (  -- all else is as it was
       SELECT FROM curve_version v WHERE v.id = ids[c.n] AND v.deleted_at IS NULL AND v.version IS NOT DISTINCT FROM numbers[c.n]))
     INTO c_n, curves FROM jsonb_populate_recordset(NULL::push_curve, p_curves) AS c;
     SELECT u.name, h.digest INTO t FROM unnest(pushes) AS q CROSS JOIN unnest(q.tags) AS u(name) CROSS JOIN LATERAL (
       SELECT to_digest AS digest FROM tag_history WHERE repository_id = q.repository_id AND name = u.name AND to_digest <> q.digest LIMIT 1) AS h
-    WHERE q.home AND version_of(u.name) IS NOT NULL AND (EXISTS (SELECT FROM curve WHERE id = q.repository_id)
-      OR EXISTS (SELECT FROM unnest(c_n) AS c(n) WHERE repositories[c.n] = q.repository_id)) LIMIT 1;
+    WHERE q.repository_id = ANY (homes) AND version_of(u.name) IS NOT NULL LIMIT 1;
     IF FOUND THEN PERFORM refuse('RG409', 'VERSION_TAKEN', jsonb_build_object('tag', t.name, 'digest', t.digest)); END IF;
     IF curves IS NOT NULL THEN PERFORM curves_put(curves, ids, repositories, projects, numbers); END IF;
     FOR t IN SELECT q.n, 'v' || numbers[q.n] AS name FROM unnest(pushes) AS q

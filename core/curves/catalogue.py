@@ -6,8 +6,9 @@ The names are those of the type push_curve in schema.sql.
 import json
 import re
 from datetime import UTC, date, datetime
-from decimal import Decimal, localcontext
+from decimal import Context, Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Final
 
 from ..oci.digest import Digest
@@ -15,15 +16,16 @@ from ..oci.errors import CurveConflict, RegistryError
 from . import schema
 from .errors import CurveError
 from .families import family_of
-from .names import normal, slug, suffixed
+from .names import is_segment, normal, slug
 from .schema import Config, Manifest
 from .unit_table import UNITS
 
 KNOWN_SCHEMA: Final = 1
 KINDS: Final = ("well", "frame", "curve")
-_LARGEST = 2**63 - 1
 _DEPTH = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,12})?")
-_SUSPECT = re.compile(rb"\\u0000|[0-9]{19}")
+_NUL = b"\\u0000"
+_WIDE = Context(prec=40)
+_ONE = Fraction(1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -36,7 +38,7 @@ def home_of(repository: str) -> tuple[str, str, str] | None:
 def check_names(config: Config, home: tuple[str, str, str]) -> None:
     """CurveConflict where a true name does not fold to its segment of the repository."""
     for kind, name, segment in zip(KINDS, (config.well.name, config.frame, config.mnemonic), home, strict=True):
-        if segment not in (slug(name, kind), suffixed(name, kind)):
+        if not is_segment(segment, name, kind):
             raise CurveConflict(
                 f"the config's {kind} is {name!r}, so this segment of the repository's name should be"
                 f" {slug(name, kind)}, and not {segment}: push it there, or correct the config"
@@ -129,22 +131,21 @@ def _base_range(config: Config, first: str, last: str) -> tuple[str | None, str 
 
 def _factor(config: Config) -> Fraction | None:
     if config.index.scale is None:
-        return Fraction(1)
+        return _ONE
     unit = UNITS.get(config.index.unit)
     return unit.factor if unit and unit.dimension in ("length", "time") else None
 
 
 def _base(text: str, factor: Fraction, config: Config) -> Decimal:
-    with localcontext(prec=40):
-        if config.index.scale is None:
-            moment = _time(text)
-            if moment is None:
-                raise CurveError(f"{text!r} is no time of an index: write ISO 8601, such as 2020-01-31T12:00:00Z")
-            passed = datetime.fromisoformat(moment) - _EPOCH
-            return Decimal(passed.days * 86_400 + passed.seconds) + Decimal(passed.microseconds).scaleb(-6)
-        if not _DEPTH.fullmatch(text):
-            raise CurveError(f"{text!r} is no index value: write a decimal number, such as 1523.5")
-        return +(Decimal(text) * factor.numerator / factor.denominator)
+    if config.index.scale is None:
+        moment = _time(text)
+        if moment is None:
+            raise CurveError(f"{text!r} is no time of an index: write ISO 8601, such as 2020-01-31T12:00:00Z")
+        passed = datetime.fromisoformat(moment) - _EPOCH
+        return Decimal(passed.days * 86_400 + passed.seconds) + Decimal(passed.microseconds).scaleb(-6)
+    if not _DEPTH.fullmatch(text):
+        raise CurveError(f"{text!r} is no index value: write a decimal number, such as 1523.5")
+    return _WIDE.divide(_WIDE.multiply(Decimal(text), factor.numerator), factor.denominator)
 
 
 def _step(config: Config) -> float | None:
@@ -154,7 +155,12 @@ def _step(config: Config) -> float | None:
         return None
     if not _DEPTH.fullmatch(regular.step):
         raise CurveError(f"{regular.step!r} is no step of an index: write a decimal number, such as 0.1524")
-    return float(Fraction(regular.step) * factor)
+    return _metres(regular.step, factor)
+
+
+@lru_cache(1024)
+def _metres(step: str, factor: Fraction) -> float:
+    return float(Fraction(step) * factor)
 
 
 def _bytea(digest: str) -> str:
@@ -187,18 +193,15 @@ def _time(text: str) -> str | None:
 
 
 def check_storable(row: dict[str, Any], config: bytes) -> None:
-    """CurveError for what no column can hold. Walked only where the config's text gives a reason to: it takes longer
-    than all else."""
-    if _SUSPECT.search(config):
+    """CurveError for what no column can hold: a NUL in a text (numbers are held against the count of stats, which has
+    53 bits). Walked only where the config's text gives a reason to: it takes longer than all else."""
+    if _NUL in config:
         _storable(row)
 
 
 def _storable(value: Any) -> None:
-    """CurveError for what no column can hold: a NUL in a text, a number beyond 63 bits."""
     if isinstance(value, str) and "\0" in value:
         raise CurveError(f"{json.dumps(value[:80])} holds a NUL, which no text of a catalogue can")
-    if isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
-        raise CurveError(f"{value} is beyond 63 bits")
     if isinstance(value, dict | list):
         for part in value.values() if isinstance(value, dict) else value:
             _storable(part)

@@ -6,6 +6,7 @@ as printed. The unit of an index is a length or a time, so its `F` is feet and i
 """
 
 import re
+from functools import lru_cache
 
 _FAMILIES = {
     "gamma_ray": r"s?gr(?!d)[a-z]{0,2}\d?|gamma(_?ray)?|hgr|ecgr|hcgr|gam|gamn",
@@ -54,6 +55,7 @@ _UNITS = {
 }  # fmt: skip
 
 
+@lru_cache(4096)
 def family_of(mnemonic: str) -> str | None:
     """`gamma_ray` for GR, SGR, GR:2 ...; None where the table knows no better."""
     bare = re.split(r"[\[:]", mnemonic.casefold(), maxsplit=1)[0].strip()

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ..oci.digest import Digest
 from ..oci.errors import RegistryError
@@ -18,21 +19,29 @@ from .errors import ReferenceInvalid
 MAX_SLUG = 48
 LATEST = "latest"
 _GRAMMAR = "[http[s]://HOST[:PORT]/]PROJECT/WELL[/FRAME[/CURVE]][:TAG|@TAG|@DIGEST]"
+_OTHERS = re.compile(r"[^a-z0-9]+")
 _URL = re.compile(r"(?P<base>https?://[^/@\s]+)/(?P<rest>.*)", re.DOTALL)
 
 
+@lru_cache(4096)
 def slug(name: str, kind: str) -> str:
     """The repository segment of a true name; kind (`well`, `frame`, `curve`) stands in for an empty one."""
     folded = unicodedata.normalize("NFKC", name).casefold()
-    text = re.sub(r"[^a-z0-9]+", "-", folded).strip("-")
+    text = _OTHERS.sub("-", folded).strip("-")
     if text and len(text) <= MAX_SLUG:
         return text
     return f"{text[:39].rstrip('-') or kind}-{_hash(name)[:8]}"
 
 
+@lru_cache(4096)
 def normal(name: str) -> str:
     """What two spellings of one name have in common: letters and digits of every script, case folded."""
     return "".join(char for char in unicodedata.normalize("NFKC", name).casefold() if char.isalnum())
+
+
+def is_segment(segment: str, name: str, kind: str) -> bool:
+    """Whether a repository's segment is made of a true name."""
+    return segment == slug(name, kind) or segment == suffixed(name, kind)
 
 
 def suffixed(name: str, kind: str) -> str:

@@ -14,7 +14,7 @@ from ..oci.digest import Digest
 from ..oci.errors import RegistryError
 from . import schema
 from .errors import CurveError
-from .names import slug, suffixed
+from .names import is_segment, slug
 from .schema import Config, Descriptor, IndexHeader, Manifest
 from .ticks import parse_tick
 
@@ -62,7 +62,7 @@ def check_names(config: Config, repository: str) -> list[str]:
     for kind, name, segment in zip(
         ("well", "frame", "curve"), (config.well.name, config.frame, config.mnemonic), segments[1:], strict=True
     ):
-        if segment not in (slug(name, kind), suffixed(name, kind)):
+        if not is_segment(segment, name, kind):
             found.append(
                 f"{repository} is of the {kind} {segment}; its config says {name!r}, which is {slug(name, kind)}"
             )

@@ -107,11 +107,12 @@ def _strict_json(raw: bytes) -> Any:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ManifestInvalid(f"the manifest is not UTF-8: byte {error.start} cannot be read") from None
-    depth = 0
-    for bracket in _NOT_BRACKETS.sub("", _STRING.sub("", text)):
-        depth += 1 if bracket in "[{" else -1
-        if depth > MAX_DEPTH:
-            raise ManifestInvalid(f"the manifest is nested more than {MAX_DEPTH} deep")
+    if text.count("{") + text.count("[") > MAX_DEPTH:  # most have fewer, and cannot be nested deeper
+        depth = 0
+        for bracket in _NOT_BRACKETS.sub("", _STRING.sub("", text)):
+            depth += 1 if bracket in "[{" else -1
+            if depth > MAX_DEPTH:
+                raise ManifestInvalid(f"the manifest is nested more than {MAX_DEPTH} deep")
     try:
         return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:

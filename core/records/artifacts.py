@@ -158,6 +158,7 @@ def _head(n: int, push: Push, blobs: int) -> dict[str, Any]:
         "if_none_match": push.expected.none,
         "numbered": push.numbered,
         "home": push.home,
+        "curve": push.curve is not None,
         "username": push.actor.username,
         "address": push.actor.address,
         "request": push.actor.request_id,

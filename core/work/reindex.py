@@ -6,7 +6,7 @@ run changes nothing. Numbers come from the history of its tags. Verdicts of vers
 
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,7 +23,7 @@ from ..curves.errors import CurveError
 from ..curves.schema import parse_manifest
 from ..oci import media
 from ..oci.digest import Digest, blob_key
-from ..oci.errors import RegistryError, Unavailable
+from ..oci.errors import NameUnknown, RegistryError, Unavailable
 from ..records.calls import refusal
 from ..records.database import Connection, Database
 from .queue import start
@@ -63,6 +63,11 @@ UPDATE_DELETED = """UPDATE curve_version v SET deleted_at = a.deleted_at FROM ar
 WHERE a.id = v.id AND v.curve_id = $1 AND a.deleted_at IS NOT NULL"""
 UPDATE_NUMBER = """UPDATE repository SET last_version = $2 WHERE repository_id = $1 AND last_version < $2"""
 REFRESH = "SELECT curves_refresh(ARRAY[$1::bigint])"
+DELETE_SEGMENTS = """WITH page AS (SELECT content_id, blob_digest, verified FROM segment
+  WHERE (content_id, blob_digest) > ($1, $2) ORDER BY content_id, blob_digest LIMIT $3),
+gone AS (DELETE FROM segment s USING page p WHERE s.content_id = p.content_id AND s.blob_digest = p.blob_digest
+  AND NOT s.verified AND NOT EXISTS (SELECT FROM artifact_blob_ref f WHERE f.blob_digest = p.blob_digest))
+SELECT content_id, blob_digest FROM page ORDER BY content_id DESC, blob_digest DESC LIMIT 1"""
 SELECT_UNJUDGED = """SELECT id FROM curve_version WHERE curve_id = $1 AND verdict = 'pending' ORDER BY id"""
 
 
@@ -103,7 +108,19 @@ class Reindex:
                 last = page[-1].id
                 yield done
             await wells.settle()
+        if project is None:
+            await self._segments()
+        elif not projects:
+            raise NameUnknown(f"there is no project {project}")
         yield done
+
+    async def _segments(self) -> None:
+        """What was said of blobs that nothing names any more, and was never seen to be so, goes. A push that says it
+        again this very moment may lose it, and with it no more than a chance to share a blob."""
+        last: Sequence[Any] | None = (b"", "")
+        while last is not None:
+            async with self._database.acquire() as conn:
+                last = await conn.fetchrow(DELETE_SEGMENTS, *last, 10 * PAGE)
 
     async def _page(self, project_id: int, last: int) -> list[_Repository]:
         async with self._database.acquire() as conn:

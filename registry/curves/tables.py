@@ -27,7 +27,8 @@ class MnemonicRow(msgspec.Struct, frozen=True):
 
 
 class Mnemonics(msgspec.Struct, frozen=True):
-    """A PUT replaces the project's own rows; others in it are left out."""
+    """A PUT replaces the project's own rows; others in it are left out. They count for what is pushed from then on, and
+    for what is there already once `dfr reindex` has run."""
 
     mnemonics: Annotated[list[MnemonicRow], msgspec.Meta(max_length=MOST)]
 
@@ -117,7 +118,14 @@ def _caller(call: Call[Any]) -> dict[str, str]:
 _MNEMONICS, _UNITS = "/projects/{project}/mnemonics", "/projects/{project}/units"
 ENDPOINTS = (
     Endpoint("GET", _MNEMONICS, "Families of mnemonics", _mnemonics, result=Mnemonics),
-    Endpoint("PUT", _MNEMONICS, "Replace the project's own", _put_mnemonics, body=Mnemonics, result=Mnemonics),
+    Endpoint(
+        "PUT",
+        _MNEMONICS,
+        "Replace the project's own, for pushes from then on",
+        _put_mnemonics,
+        body=Mnemonics,
+        result=Mnemonics,
+    ),
     Endpoint("GET", _UNITS, "Spellings of units", _units, result=Units),
-    Endpoint("PUT", _UNITS, "Replace the project's own", _put_units, body=Units, result=Units),
+    Endpoint("PUT", _UNITS, "Replace the project's own, for pushes from then on", _put_units, body=Units, result=Units),
 )

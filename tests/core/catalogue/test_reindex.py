@@ -172,3 +172,19 @@ async def test_pushes_go_on_meanwhile(shelf: Shelf) -> None:
     before = await catalogue(shelf)
     await reindex(shelf)
     assert await catalogue(shelf) == before
+
+
+async def test_claims_about_blobs_that_nothing_names_go(shelf: Shelf) -> None:
+    """Unless they were seen to be true: a blob may come back."""
+    await shelf.push("p/well-1/run-1/gr", packed_of(frame_of()), "latest")
+    kept = await shelf.rows(TABLES["segment"])
+    digests = [Digest.of(bytes([n])) for n in range(3)]
+    async with shelf.database.acquire() as conn:
+        await conn.executemany(
+            "INSERT INTO segment (content_id, blob_digest, dtype, width, verified) VALUES ($1, $2, 'int8', 1, $3)",
+            [(bytes([n]), digest, n == 1) for n, digest in enumerate(digests)],
+        )
+    await reindex(shelf, "p")
+    assert len(await shelf.rows(TABLES["segment"])) == len(kept) + 3
+    await reindex(shelf)
+    assert await shelf.rows(TABLES["segment"]) == [(b"\x01", digests[1], "int8", 1, True), *kept]
