@@ -6,7 +6,7 @@ run changes nothing. Numbers come from the history of its tags. Verdicts of vers
 
 import json
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
@@ -117,7 +117,7 @@ class Reindex:
     async def _segments(self) -> None:
         """What was said of blobs that nothing names any more, and was never seen to be so, goes. A push that says it
         again this very moment may lose it, and with it no more than a chance to share a blob."""
-        last: Sequence[Any] | None = (b"", "")
+        last: Any = (b"", "")
         while last is not None:
             async with self._database.acquire() as conn:
                 last = await conn.fetchrow(DELETE_SEGMENTS, *last, 10 * PAGE)
