@@ -20,6 +20,7 @@ def build() -> typer.Typer:
         help="DataForge Registry: an OCI registry for well logs.",
         no_args_is_help=True,
         add_completion=False,
+        context_settings={"max_content_width": 120},
         pretty_exceptions_enable=False,
         rich_markup_mode=None,  # help texts have brackets of their own
     )

@@ -121,7 +121,8 @@ def split_base(text: str) -> tuple[str | None, str]:
     match = _URL.fullmatch(text)
     if match:
         return match["base"], match["rest"]
-    if "://" in text:
+    first, slash, _ = text.partition("/")
+    if "://" in text or (slash and ":" in first):
         raise ReferenceInvalid(f"{text!r}: an address starts with http:// or https:// and is followed by /PROJECT")
     return None, text
 

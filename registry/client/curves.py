@@ -12,7 +12,7 @@ from ...core.curves.read import WHOLE, Window, assemble, plan
 from ...core.curves.schema import Config, Descriptor, Manifest, parse_config, parse_manifest
 from ...core.oci import media
 from ...core.oci.digest import Digest
-from ...core.oci.errors import ManifestUnknown, NameUnknown
+from ...core.oci.errors import ManifestUnknown, NameUnknown, RegistryError
 from .remote import RemoteRegistry, RemoteRepository
 
 
@@ -46,12 +46,15 @@ async def open_curve(registry: RemoteRegistry, reference: Reference) -> CurveVer
     try:
         stored, raw = await repository.get_manifest(reference.target)
     except (ManifestUnknown, NameUnknown) as error:
-        raise _no_curve(reference) from error
+        raise no_curve(reference, error) from error
     return CurveVersion(repository, stored.digest, parse_manifest(raw, media.CURVE), raw)
 
 
-def _no_curve(reference: Reference) -> ManifestUnknown:
-    return ManifestUnknown(f"there is no curve {reference}; dfr ls {reference.well} lists them")
+def no_curve(reference: Reference, error: RegistryError | None = None) -> ManifestUnknown:
+    """What people are told where a REF names no curve. error: the registry's own; NameUnknown: not even the curve."""
+    if reference.target == LATEST or isinstance(error, NameUnknown):
+        return ManifestUnknown(f"there is no curve {reference}; dfr ls {reference.well} lists them")
+    return ManifestUnknown(f"there is no curve {reference}; dfr ls {reference.repository} lists its versions")
 
 
 async def open_well(registry: RemoteRegistry, reference: Reference) -> Manifest:
@@ -60,7 +63,7 @@ async def open_well(registry: RemoteRegistry, reference: Reference) -> Manifest:
     try:
         _, raw = await registry.repository(reference.well).get_manifest(target)
     except (ManifestUnknown, NameUnknown) as error:
-        raise ManifestUnknown(f"there is no well {named}; dfr ls lists them") from error
+        raise ManifestUnknown(f"there is no well {named}; dfr ls {reference.segments[0]} lists them") from error
     return parse_manifest(raw, media.WELL)
 
 
@@ -86,9 +89,9 @@ async def list_versions(registry: RemoteRegistry, reference: Reference) -> dict[
     try:
         stored = await asyncio.gather(*(repository.stat_manifest(tag) for tag in tags))
     except ManifestUnknown as error:
-        raise _no_curve(reference) from error
+        raise no_curve(reference, error) from error
     if not tags:
-        raise _no_curve(reference)
+        raise no_curve(reference)
     return {tag: each.digest for tag, each in zip(tags, stored, strict=True)}
 
 

@@ -58,7 +58,10 @@ class Login:
         query += [("scope", scope) for scope in [parameters.get("scope", "")] if scope]
         answer = await ask(realm.extend_query(query), basic)
         if answer.status != 200:
-            who = f"{self._credentials.username!r} is not let in" if basic else "it asks for a name and password"
+            if answer.status not in (401, 403):
+                raise answer.error("GET", realm.path)
+            wrong = f"the name {self._credentials.username!r} or its password is wrong"
+            who = wrong if basic else "it asks for a name and password"
             raise Unauthorized(f"{self._base}: {who}: {LOG_IN}")
         body = answer.json()
         token = body.get("token") or body.get("access_token")

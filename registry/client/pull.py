@@ -11,7 +11,8 @@ from ...core.curves.names import Reference
 from ...core.curves.schema import Descriptor, Manifest, parse_manifest
 from ...core.oci import media
 from ...core.oci.digest import Digest
-from ...core.oci.errors import ManifestUnknown, NameUnknown
+from ...core.oci.errors import ManifestUnknown, NameUnknown, RegistryError
+from .curves import no_curve
 from .remote import RemoteRegistry, RemoteRepository
 from .transfers import download
 
@@ -59,7 +60,7 @@ async def pull(
     try:
         _, raw = await repository.get_manifest(reference.target)
     except (ManifestUnknown, NameUnknown) as error:
-        raise ManifestUnknown(f"there is nothing at {reference}; dfr ls lists what there is") from error
+        raise _nothing(reference, error) from error
     layers = await _layers(repository, parse_manifest(raw))
     files: dict[Path, Descriptor] = {}
     for layer in layers:
@@ -75,6 +76,19 @@ async def pull(
         except OSError as error:
             raise CurveError(f"{target} cannot be written: {error.strerror}") from error
     return list(files), sum(not layer.annotations.get(schema.TITLE) for layer in layers)
+
+
+def _nothing(reference: Reference, error: RegistryError) -> ManifestUnknown:
+    match len(reference.segments):
+        case 2:
+            return ManifestUnknown(f"there is no well {reference}; dfr ls {reference.segments[0]} lists them")
+        case 3:
+            say = (
+                f"there are no files at {reference}; pull a whole well or a curve (dfr ls {reference.well} lists them)"
+            )
+            return ManifestUnknown(say)
+        case _:
+            return no_curve(reference, error)
 
 
 async def _layers(repository: RemoteRepository, manifest: Manifest) -> list[Descriptor]:

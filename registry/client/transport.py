@@ -185,6 +185,12 @@ async def pause(attempt: int, retry_after: str | None) -> None:
 
 
 def _reason(error: BaseException) -> str:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"its certificate is not trusted here: {error.certificate_error}"
+    if isinstance(error, aiohttp.ClientSSLError):
+        return "no TLS is spoken there; is its address http://?"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "there is no host of that name; is it spelt so?"
     if isinstance(error, aiohttp.ClientConnectorError):
         number = error.os_error.errno
         return f"{os.strerror(number) if number and number > 0 else error.os_error}; is it running there?"

@@ -20,7 +20,9 @@ DIFFERENT, TROUBLE = 1, 2
 _SHOWN = 20
 
 Old = Annotated[str, typer.Argument(metavar="REF", help="PROJECT/WELL[/FRAME[/CURVE]][:TAG|@DIGEST]")]
-New = Annotated[str, typer.Argument(metavar="[REF]", help="Another, or :TAG or @DIGEST of the same; none: its parent.")]
+New = Annotated[
+    str, typer.Argument(metavar="OTHER", help="Another REF, or :TAG or @DIGEST of the same; none: its parent.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +36,7 @@ def diff(
     format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
     brief: Annotated[bool, typer.Option("--brief", "-q", help="Of wells: which curves differ, not how.")] = False,
 ) -> None:
-    """Compare curves, frames or wells; one REF: with its parent. Exit code 0: equal, 1: different, 2: cannot tell."""
+    """Compare curves, frames or wells. One REF: with its parent. Exit code 0: equal, 1: different, 2: cannot tell."""
     try:
         with screen.one_line():
             from ...core.curves.errors import CurveError

@@ -36,7 +36,7 @@ def export(
     step: Step = None,
     unit: Unit = None,
 ) -> None:
-    """Write curves, frames or wells as files; a LAS file leaves with the header it came with."""
+    """Write curves, frames or wells as files. A LAS file leaves with the header it came with."""
     with screen.one_line():
         from ...core.curves.read import Window
         from ...core.curves.write import format_of

@@ -24,7 +24,7 @@ def health(
     data: DataFolder = None,
     url: Annotated[str | None, typer.Option(envvar="DFR_REGISTRY", help="The server's address.")] = None,
 ) -> None:
-    """Print each component's state; exit code 1 where one is unhealthy, 2 where nobody answers."""
+    """Print each component's state. Exit code 1 where one is unhealthy, 2 where nobody answers."""
     if url is None:
         settings = read(config, data or (None if config else Path("."))).http
         url = settings.external_url or f"http://{settings.host}:{settings.port}"

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from ..client.remote import RemoteRegistry
     from .import_report import Outcome
 
-Paths = Annotated[
-    list[str], typer.Argument(help="Files, folders, or globs such as 'wells/**/*.las'.", metavar="PATH...")
-]
+Paths = Annotated[list[str], typer.Argument(help="Files, folders, or globs such as 'wells/**/*.las'.", metavar="PATH")]
 Into = Annotated[str, typer.Option("--into", help="[http[s]://HOST[:PORT]/]PROJECT", metavar="PROJECT")]
 Frame = Annotated[str | None, typer.Option(help="Name of the frame; else the file's own, or log.")]
 Well = Annotated[str | None, typer.Option(help="Name of the well where a file says none.")]

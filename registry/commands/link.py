@@ -1,10 +1,13 @@
 """`dfr link`: an address of one curve version that needs no credentials for a while."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import screen
+
+if TYPE_CHECKING:
+    from ...core.curves.names import Reference
 
 Ref = Annotated[str, typer.Argument(metavar="REF", help="PROJECT/WELL/FRAME/CURVE[:TAG|@TAG|@DIGEST].")]
 Ttl = Annotated[str, typer.Option("--ttl", help="How long it is good for, as 30m, 12h or 7d; else as the server says.")]
@@ -16,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def link(ref: Ref, ttl: Ttl = "") -> None:
-    """Print a link to a curve as Parquet, for DuckDB, polars, pandas and browsers."""
+    """Print a link to a curve that needs no credentials. As Parquet, for DuckDB, polars, pandas and browsers."""
     with screen.one_line():
         from ...core.curves.errors import CurveError
         from ...core.curves.names import Reference
@@ -29,14 +32,19 @@ def link(ref: Ref, ttl: Ttl = "") -> None:
             seconds = int(Duration.parse(ttl)) if ttl else None
         except ValueError as error:
             raise CurveError(f"--ttl {ttl}: {error}") from error
-        print(screen.run(_link(screen.address(reference.base), str(reference), seconds)))
+        print(screen.run(_link(reference, seconds)))
 
 
-async def _link(base: str, reference: str, seconds: int | None) -> str:
+async def _link(reference: "Reference", seconds: int | None) -> str:
+    from ...core.oci.errors import ManifestUnknown, NameUnknown
     from ..client.api import call
+    from ..client.curves import no_curve
     from ..client.remote import RemoteRegistry
 
-    order = {"ref": reference} | ({} if seconds is None else {"ttl": seconds})
-    async with RemoteRegistry(base) as registry:
-        answer = await call(registry, "POST", "/api/v1/links", body=order, expect=201)
+    order = {"ref": str(reference)} | ({} if seconds is None else {"ttl": seconds})
+    async with RemoteRegistry(screen.address(reference.base)) as registry:
+        try:
+            answer = await call(registry, "POST", "/api/v1/links", body=order, expect=201)
+        except (ManifestUnknown, NameUnknown) as error:
+            raise no_curve(reference, error) from error
     return str(answer.json()["url"])

@@ -25,7 +25,7 @@ def log(
     most: Most = 20,
     format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
 ) -> None:
-    """List the versions of a curve, newest first: what each changed of its parent, and the bytes it brought."""
+    """List the versions of a curve, newest first. What each changed of its parent, and the bytes it brought."""
     with screen.one_line():
         from ...core.curves.errors import CurveError
         from ...core.curves.names import Reference

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ...core.curves.names import Reference
 
-Listed = Annotated[str, typer.Argument(metavar="[REF]", help="Nothing, PROJECT, PROJECT/WELL[/FRAME[/CURVE]].")]
+Listed = Annotated[str, typer.Argument(metavar="REF", help="Nothing, PROJECT, PROJECT/WELL[/FRAME[/CURVE]].")]
 
 
 def register(app: typer.Typer) -> None:

@@ -11,9 +11,7 @@ if TYPE_CHECKING:
     from ...core.curves.names import Reference
     from ...core.curves.read import Window
 
-Refs = Annotated[
-    list[str], typer.Argument(metavar="REF...", help="Curves, frames or wells; one curve twice: overlaid.")
-]
+Refs = Annotated[list[str], typer.Argument(metavar="REF", help="Curves, frames or wells; one curve twice: overlaid.")]
 Output = Annotated[Path, typer.Option("-o", "--output", help="A .svg, .png or .pdf file.", metavar="FILE")]
 Start = Annotated[str | None, typer.Option("--from", help="First depth or time, included.", metavar="A")]
 Stop = Annotated[str | None, typer.Option("--to", help="Last depth or time, included.", metavar="B")]
@@ -36,7 +34,7 @@ def plot(
     title: Annotated[str, typer.Option(help="Instead of the well's name.")] = "",
     dpi: Annotated[int, typer.Option(help="Dots per inch of a PNG.", min=_DPI[0], max=_DPI[1])] = 110,
 ) -> None:
-    """Draw curves as a log: depth down, tracks by family, two versions of a curve over one another."""
+    """Draw curves as a log on paper. Depth down, tracks by family, two versions of a curve over one another."""
     with screen.one_line():
         from ...core.curves.errors import CurveError
         from ...core.curves.names import Reference

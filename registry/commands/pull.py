@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def pull(ref: Ref, output: Output = Path(".")) -> None:
-    """Fetch all files of a well or a curve, each under its title. What was cut short goes on where it stopped."""
+    """Fetch the Parquet files of a well or a curve. Each under its title; what was cut short goes on."""
     with screen.one_line():
         from ...core.curves.names import Reference
 

@@ -31,7 +31,7 @@ def read(
     format: FormatName = "csv",
     output: Output = None,
 ) -> None:
-    """Read a depth window of curves, on one index; only the layers that hold it are fetched."""
+    """Read a depth window of curves, on one index. Only the layers that hold it are fetched."""
     with screen.one_line():
         from ...core.curves.read import Window
         from ...core.curves.write import format_of, write

@@ -23,7 +23,7 @@ def reindex(
     config: ConfigFile = None,
     data: DataFolder = None,
 ) -> None:
-    """Make the catalogue again from the artifacts alone, while the registry runs. It may be run as often as wanted."""
+    """Make the catalogue again from the artifacts alone. The registry may run meanwhile; as often as wanted."""
     from ..administration import with_database
 
     done = with_database(read(config, data), partial(_reindex, project=project))

@@ -7,7 +7,7 @@ import typer
 from . import screen
 
 _HELP = "Conditions that all hold, as family=gamma_ray max=[300~] mnemonic=RHO* well=~15/9 unit={gAPI API}."
-Conditions = Annotated[list[str] | None, typer.Argument(metavar="[FIELD=VALUE]...", help=_HELP)]
+Conditions = Annotated[list[str] | None, typer.Argument(metavar="FIELD=VALUE", help=_HELP)]
 Project = Annotated[str, typer.Option("--in", metavar="[URL/]PROJECT", help="Only in this project.")]
 Low = Annotated[str, typer.Option("--from", help="Curves whose index reaches beyond this value.")]
 High = Annotated[str, typer.Option("--to", help="Curves whose index begins before this value.")]
@@ -37,7 +37,7 @@ def search(
     everything: All = False,
     as_json: Json = False,
 ) -> None:
-    """Find curves by name, family, unit, depth, statistics, values, author or date."""
+    """Find curves by name, family, unit, depth, statistics, date ... Of all projects that you may read."""
     with screen.one_line():
         import json
 
@@ -50,7 +50,11 @@ def search(
         query = [(name, text) for name, text in given.items() if text]
         found = screen.run(_search(screen.address(base), query, limit))
         if as_json:
-            print("\n".join(json.dumps(entry, ensure_ascii=False) for entry in found))
+            for entry in found:
+                print(json.dumps(entry, ensure_ascii=False))
+            return
+        if not found:
+            screen.console().print("no curve that you may read fits")
             return
         table = screen.table("curve", "version", "mnemonic", "unit", "rows", "from", "to", "min", "max", "pushed")
         for entry in found:

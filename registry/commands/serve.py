@@ -60,7 +60,7 @@ def serve(
 
 
 def migrate(config: ConfigFile = None, data: DataFolder = None) -> None:
-    """Bring the database to today's schema; running it again changes nothing."""
+    """Bring the database to today's schema. Running it again changes nothing."""
     settings = read(config, data)
     from ..provision import migrated
 

@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 
 def show(ref: Ref, start: Start = None, stop: Stop = None) -> None:
-    """Show a curve in the terminal, depth down, with its header; or the curves of a well and what they cover."""
+    """Show a curve in the terminal, depth down, or a well. Of a well: its curves and what they cover."""
     with screen.one_line():
         from ...core.curves.names import Reference
 

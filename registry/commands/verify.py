@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(ref: Verified) -> None:
-    """Check a curve, or every curve of a frame or well, against the format; exit code 1 where something is wrong."""
+    """Check a curve, or all of a frame or well, against the format. Exit code 1 where something is wrong."""
     with screen.one_line():
         from rich.markup import escape
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 Refs = Annotated[
-    list[str], typer.Argument(metavar="REF...", help="PROJECT/WELL[/FRAME[/CURVE]][:TAG|@DIGEST], one or more.")
+    list[str], typer.Argument(metavar="REF", help="PROJECT/WELL[/FRAME[/CURVE]][:TAG|@DIGEST], one or more.")
 ]
 Start = Annotated[str | None, typer.Option("--from", help="First depth or time, included, in --unit.", metavar="A")]
 Stop = Annotated[str | None, typer.Option("--to", help="Last depth or time, included, in --unit.", metavar="B")]

@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 
 def worker(config: ConfigFile = None, data: DataFolder = None) -> None:
-    """Do background work until Ctrl-C or SIGTERM, beside servers started with --no-worker or not."""
+    """Do background work until Ctrl-C or SIGTERM. Beside servers started with --no-worker or not."""
     settings = read(config, data)
     if settings.storage.driver == "inmemory":
         raise CommandError("storage.inmemory lives inside its server: there is nothing for another process to work on")

@@ -149,7 +149,7 @@ async def test_credentials_open_a_locked_registry(locked_server: Any) -> None:
         with pytest.raises(Unauthorized, match="DFR_USERNAME"):
             await registry.repository("locked/r0").get_manifest("v1")
     async with RemoteRegistry(locked_server.url, Credentials("admin", "wrong")) as registry:
-        with pytest.raises(Unauthorized, match="'admin' is not let in"):
+        with pytest.raises(Unauthorized, match="the name 'admin' or its password is wrong"):
             await registry.repository("locked/r0").get_manifest("v1")
 
 

@@ -123,7 +123,7 @@ def test_a_window_fetches_only_the_layers_that_hold_it(open_server: Any, logs: A
         (["ls", "none"], 1, "there is no well in none"),
         (["ls", "cli/cli-1/none"], 1, "cli/cli-1 has no frame none; dfr ls cli/cli-1 lists them"),
         (["ls", "cli/cli-1:v9"], 1, "there is no well cli/cli-1:v9"),
-        (["ls", "cli/cli-1/log/gr:v9"], 1, "there is no curve cli/cli-1/log/gr:v9; dfr ls cli/cli-1"),
+        (["ls", "cli/cli-1/log/gr:v9"], 1, "there is no curve cli/cli-1/log/gr:v9; dfr ls cli/cli-1/log/gr"),
         (["ls", "cli/cli-1/log/none"], 1, "there is no curve cli/cli-1/log/none; dfr ls cli/cli-1"),
         (["import", "none.las", "--into", "cli"], 1, "No such file"),
         (["import", "none.las", "--into", "UPPER"], 2, "project"),
