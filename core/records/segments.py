@@ -8,6 +8,7 @@ from ..access import Principal
 from ..oci.digest import Digest
 from ..oci.errors import QueryInvalid
 from .calls import fetch
+from .catalog import Asker
 from .database import Database
 
 MOST: Final = 1000
@@ -50,10 +51,12 @@ class Held:
 async def held(database: Database, principal: Principal, contents: Sequence[str]) -> list[Held]:
     """Those of the content ids (`sha256:...`) that the caller may pull somewhere, in the order given, each once.
 
-    QueryInvalid for more than MOST; DigestInvalid for what is no content id.
+    ScopeInsufficient where the caller's credential covers no pulls; QueryInvalid for more than MOST; DigestInvalid for
+    what is no content id.
     """
+    kind, identity, epoch, _ = Asker(principal).arguments
     asked = {bytes.fromhex(Digest.parse(content).hex): content for content in contents}
     if len(contents) > MOST:
         raise QueryInvalid(f"one call looks up at most {MOST} content ids, not {len(contents)}")
-    rows = await fetch(database, SELECT_SEGMENTS, list(asked), principal.kind, principal.id, principal.epoch)
+    rows = await fetch(database, SELECT_SEGMENTS, list(asked), kind, identity, epoch)
     return [Held(asked[bytes(row["content"])], row["digest"], row["size"], row["repository"]) for row in rows]

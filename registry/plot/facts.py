@@ -8,12 +8,13 @@ from ..client.history import Opened
 def facts_of(curve: Opened) -> list[tuple[str, str]]:
     """Name and value, empty ones left out."""
     config = curve.version.config
+    run = f"run {config.run}" if config.run else ""
     said = [
         ("curve", f"{curve.reference.repository}  {config.description}".strip()),
         ("version", f"{curve.reference.target}  {curve.version.digest}" if ":" not in curve.reference.target else ""),
         ("digest", str(curve.version.digest) if ":" in curve.reference.target else ""),
         ("well", _joined(config.well.name, config.well.uwi, config.well.field)),
-        ("frame", _joined(config.frame, config.run and f"run {config.run}", config.service_company, config.acquired)),
+        ("frame", _joined(config.frame, run if run != config.frame else "", config.service_company, config.acquired)),
         ("unit", _joined(config.unit or "none", config.family)),
         ("index", index_words(config)),
         ("samples", _samples(config)),
@@ -24,7 +25,9 @@ def facts_of(curve: Opened) -> list[tuple[str, str]]:
     if lineage:
         said.append(("made by", _joined(lineage.operation, lineage.message, lineage.tool)))
         said += [(each.role, each.ref) for each in lineage.inputs]
-    said.append(("parent", curve.version.manifest.annotations.get(schema.PARENT, "")))
+    parent = curve.version.manifest.annotations.get(schema.PARENT, "")
+    if not any(value.endswith(f"@{parent}") for _, value in said):
+        said.append(("parent", parent))
     if config.original:
         said.append(("from", _joined(config.original.file, config.original.format)))
         said += [("found", finding) for finding in config.original.findings]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from dataforge_registry.core.access import SYSTEM, Principal
-from dataforge_registry.core.oci.errors import DigestInvalid, QueryInvalid
+from dataforge_registry.core.access import SYSTEM, Action, Principal
+from dataforge_registry.core.oci.errors import DigestInvalid, QueryInvalid, ScopeInsufficient
 from dataforge_registry.core.records.segments import Held, held
 
 from .conftest import Shelf, frame_of, packed_of
@@ -36,3 +36,16 @@ async def test_what_cannot_be_asked(shelf: Shelf) -> None:
         await held(shelf.database, SYSTEM, ["sha256:" + "0" * 64] * 1001)
     with pytest.raises(DigestInvalid):
         await held(shelf.database, SYSTEM, ["gr"])
+
+
+async def test_a_credential_without_pull_learns_nothing(shelf: Shelf) -> None:
+    packed = packed_of(frame_of())
+    await shelf.push(HOME, packed, "latest")
+    async with shelf.database.acquire() as conn:
+        await conn.execute("UPDATE segment SET verified = true")
+        await conn.execute("""UPDATE project SET metadata = '{"public": "true"}'""")
+    content = packed.config.segments[0].content
+    with pytest.raises(ScopeInsufficient):
+        await held(shelf.database, Principal("anonymous", ceiling=frozenset({Action.PUSH})), [content])
+    pulls = Principal("anonymous", ceiling=frozenset({Action.PULL}))
+    assert [each.content for each in await held(shelf.database, pulls, [content])] == [content]

@@ -268,3 +268,16 @@ async def test_many_writers_lose_no_version_and_leave_no_gap(open_server: Any, l
         assert [version.number for version in history] == list(range(WRITERS + 1, 0, -1))
         (line,) = await registry.well("commit-many/many-1").curves()
         assert line.digest == history[0].digest
+
+
+def test_an_edit_rounded_as_the_file_prints_keeps_its_decimals(open_server: Any, curve: Any) -> None:
+    def edited(digits: int | None) -> int | None:
+        log = curve.read()
+        values = log["GR"].copy()
+        values[5:9] = np.interp(log.index[5:9], [log.index[4], log.index[9]], [1.0, np.pi])
+        curve.commit((log.index, values if digits is None else values.round(digits)), operation="interpolate")
+        decimals: int | None = curve.info().text_decimals
+        return decimals
+
+    assert edited(curve.info().text_decimals) == 3
+    assert edited(None) is None
