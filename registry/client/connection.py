@@ -66,9 +66,10 @@ class Curve(Face[AsyncCurve]):
     history = blocking(AsyncCurve.history)
     commit = blocking(AsyncCurve.commit)
 
-    def __init__(self, twin: AsyncCurve) -> None:
+    def __init__(self, twin: AsyncCurve, registry: "Registry") -> None:
         super().__init__(twin)
         twin.load, twin.run = _load, wait
+        self._registry = registry  # whose connections close when nobody holds it
 
     @property
     def reference(self) -> str:
@@ -93,9 +94,10 @@ class Well(Face[AsyncWell]):
     read = blocking(AsyncWell.read)
     add_curve = blocking(AsyncWell.add_curve)
 
-    def __init__(self, twin: AsyncWell) -> None:
+    def __init__(self, twin: AsyncWell, registry: "Registry") -> None:
         super().__init__(twin)
         twin.run = wait
+        self._registry = registry
 
     @property
     def reference(self) -> str:
@@ -129,11 +131,11 @@ class Registry(Face[AsyncRegistry]):
 
     def well(self, reference: str) -> Well:
         """A well (`project/well`), or one of its frames (`project/well/frame`)."""
-        return Well(self._twin.well(reference))
+        return Well(self._twin.well(reference), self)
 
     def curve(self, reference: str, version: str | int | None = None) -> Curve:
         """A curve: `project/well/frame/curve`, with `:tag` or `@digest` behind it or as `version` (3 is v3)."""
-        return Curve(self._twin.curve(reference, version))
+        return Curve(self._twin.curve(reference, version), self)
 
 
 def _load(curve: AsyncCurve, version: CurveVersion) -> Config:

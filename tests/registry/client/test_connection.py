@@ -246,3 +246,16 @@ def test_the_catalogue_is_searched(registry: Any) -> None:
     assert registry.search(depth=(9_000, None), project="api") == []
     with pytest.raises(RegistryError, match="nosuch"):
         registry.search("nosuch=1")
+
+
+def test_a_curve_keeps_the_connections_that_it_needs(open_server: Any, registry: Any) -> None:
+    """Of `connect(...).curve(...)` nothing but the curve is held; at the end of the program nothing is left open."""
+    script = (
+        "import dataforge_registry, sys\n"
+        "held = dataforge_registry.connect(sys.argv[1], cache=None).curve('api/api-1/log/gr')\n"
+        "print(len(held.read(depth=(1000, 1010)).to_pandas()))\n"
+        "held = dataforge_registry.connect(sys.argv[1], cache=None).well('api/api-1/log')\n"
+        "print(len(held.curves()))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, open_server.url], capture_output=True, text=True)
+    assert (done.stdout.split(), done.stderr) == (["21", "2"], "")
