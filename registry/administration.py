@@ -56,11 +56,11 @@ def hashed(password: str) -> str:
         passwords.close()
 
 
-def with_database(settings: Config, work: Callable[[Database, Config], Awaitable[T]]) -> T:
+def with_database(settings: Config, work: Callable[[Database, Config], Awaitable[T]], connections: int = 1) -> T:
     """`work` over the configured database and the completed configuration, or CommandError."""
 
     async def connected(complete: Config) -> T:
-        database = await open_database(complete, size=1)
+        database = await open_database(complete, size=connections)
         try:
             await check_schema(database)
             return await work(database, complete)

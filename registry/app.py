@@ -32,6 +32,7 @@ from .curves.made import MadeFiles
 from .curves.sealed import Links
 from .errors import error_answer
 from .forwarded import Forwarded
+from .gc_metrics import GcMetrics
 from .health import Health
 from .limits import Limits as BodyLimits
 from .management.answers import PREFIX
@@ -126,7 +127,7 @@ class Registry:
         )
         self._pages = _pages(Health(database, driver), self._metrics if config.metrics.enabled else None)
         if config.worker.enabled:
-            worker = create_worker(config, database, driver)
+            worker = create_worker(config, database, driver, metrics=GcMetrics(self._metrics.registry))
             task = asyncio.create_task(worker.run())
             stack.push_async_callback(_stopped, task)
             stack.callback(worker.stop)

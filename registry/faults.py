@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,6 +23,13 @@ def faults(config: "Config") -> Iterator[str]:
             yield f"database.{key}: write postgresql://user:password@host/name"
     if config.gc.lease < SHORTEST_LEASE:
         yield "gc.lease: at least 1h, or a slow push may lose its blobs to gc"
+    if config.gc.schedule:
+        from ..core.work.schedule import BadCron, next_time
+
+        try:
+            next_time(config.gc.schedule, datetime.now(UTC))
+        except BadCron as error:
+            yield f"gc.schedule: {error}"
     if storage.filesystem and not storage.filesystem.rootdirectory:
         yield "storage.filesystem.rootdirectory: name the folder of the blobs"
     if (storage.maintenance or {}).get("readonly", {}).get("enabled"):

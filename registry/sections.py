@@ -117,6 +117,7 @@ class Projects(Section, frozen=True):
 class Gc(Section, frozen=True):
     lease: Duration = Duration(86400)
     undo: Duration = Duration(86400)
+    schedule: str = ""
 
 
 class Upload(Section, frozen=True):

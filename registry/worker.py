@@ -13,7 +13,7 @@ from dataforge_registry.core.records.partitions import ensure_partitions
 from dataforge_registry.core.records.pulls import PullLog
 from dataforge_registry.core.sandbox import Sandbox, SandboxLimits
 from dataforge_registry.core.store import Store
-from dataforge_registry.core.work import deletions, gc, ingest, manifests, mover, relay, schedule, verdicts
+from dataforge_registry.core.work import deletions, gc, gc_run, ingest, manifests, mover, relay, schedule, verdicts
 from dataforge_registry.core.work.queue import Queue
 from dataforge_registry.core.work.reaper import Reaper
 from dataforge_registry.core.work.task import Kind, Task, Wanted
@@ -22,6 +22,7 @@ from dataforge_registry.drivers.base import Driver
 
 from .backends import limits, sandbox_limits
 from .config import Config
+from .gc_metrics import GcMetrics
 
 REAP: Final = "uploads.reap"
 TIDY: Final = "records.tidy"
@@ -43,14 +44,17 @@ def pushed(config: Config, events: Sequence[Event]) -> Iterable[Wanted]:
         yield from ingest.ingests(events)
 
 
-def create_worker(config: Config, database: Database, driver: Driver, *, silence: float = SILENCE) -> Worker:
+def create_worker(
+    config: Config, database: Database, driver: Driver, *, silence: float = SILENCE, metrics: GcMetrics | None = None
+) -> Worker:
     """A worker over an open database and driver: `await worker.run()` works until `worker.stop()`.
 
     `silence` is how long, in seconds, another worker may give no sign of life before its tasks are taken over.
     """
+    collector, deleter = gc_over(config, database, driver, metrics)
     # Of its own, behind all others: reads and pushes of curves never wait for verdicts.
     sandbox = Sandbox(1, replace(sandbox_limits(config), nice=NICE))
-    reaper = Reaper(database, driver, lease=config.upload.lease)
+    reaper = reaper_over(config, database, driver)
 
     async def reap(task: Task) -> None:
         uploads, stagings = await reaper.uploads(), await reaper.stagings()
@@ -72,26 +76,43 @@ def create_worker(config: Config, database: Database, driver: Driver, *, silence
             manifests.COPY: Kind(manifests.CopyManifests(database, driver), attempts=COPY_ATTEMPTS),
             verdicts.JUDGE: Kind(verdicts.JudgeVersions(database, driver, sandbox)),
             ingest.INGEST: Kind(_ingest(config, database, driver), attempts=ingest.ATTEMPTS),
+            gc_run.GC: Kind(gc_run.RunGc(database, collector, deleter, reaper)),
             REAP: Kind(reap),
             TIDY: Kind(tidy),
         },
         concurrency=config.worker.concurrency,
         silence=silence,
     )
+    schedules = SCHEDULES | ({gc_run.GC: config.gc.schedule} if config.gc.schedule else {})
     routes = {"artifact.pushed": partial(pushed, config)}
-    collector = gc.Gc(database, lease=timedelta(seconds=config.gc.lease), undo=timedelta(seconds=config.gc.undo))
     return Worker(
         queue,
         [
             Step("relay", partial(relay.relay, database, routes), 0.5, relay.BATCH),
             Step("mover", mover.Mover(database, driver).step, 0.5, mover.BATCH),
             Step("gc", collector.step, 5.0, gc.BATCH),
-            Step("deletions", deletions.Deletions(database, driver).step, 2.0, deletions.BATCH),
-            Step("schedules", schedule.Clock(database, SCHEDULES).step, 1.0, schedule.BATCH),
+            Step("deletions", deleter.step, 2.0, deletions.BATCH),
+            Step("schedules", schedule.Clock(database, schedules).step, 1.0, schedule.BATCH),
             Step("lost jobs", queue.revive, silence, work.VANISHED_BATCH),
         ],
         close=sandbox.close,
     )
+
+
+def gc_over(
+    config: Config, database: Database, driver: Driver, metrics: GcMetrics | None = None
+) -> tuple[gc.Gc, deletions.Deletions]:
+    """What collects, and what deletes the objects behind it."""
+    lease, undo = timedelta(seconds=config.gc.lease), timedelta(seconds=config.gc.undo)
+    if metrics is None:
+        return gc.Gc(database, lease=lease, undo=undo), deletions.Deletions(database, driver)
+    collector = gc.Gc(database, lease=lease, undo=undo, tell=metrics.collected)
+    return collector, deletions.Deletions(database, driver, tell=metrics.deleted)
+
+
+def reaper_over(config: Config, database: Database, driver: Driver) -> Reaper:
+    """What removes expired uploads and their stagings."""
+    return Reaper(database, driver, lease=config.upload.lease)
 
 
 def _ingest(config: Config, database: Database, driver: Driver) -> ingest.Ingest:

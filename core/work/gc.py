@@ -68,9 +68,12 @@ class Gc:
         self.batch = batch
 
     async def step(self) -> int:
-        """A batch of both queues; returns how many rows the fuller of them gave."""
-        done = [await self.reviews(), await self.sweep()]
-        return max(tally.taken for tally in done)
+        """A batch of both queues; returns how many rows they gave."""
+        return (await self.both()).taken
+
+    async def both(self) -> Tally:
+        """A batch of both queues."""
+        return await self.reviews() + await self.sweep()
 
     async def reviews(self) -> Tally:
         """A batch of what is to be looked at now."""

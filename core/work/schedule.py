@@ -7,11 +7,11 @@ fire is neither lost nor doubled, and times missed while no worker ran collapse 
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from croniter import CroniterBadCronError, CroniterBadDateError, croniter  # type: ignore[import-untyped]
 
-from ..records import work
+from ..records import executions, work
 from ..records.database import Connection, Database
 from .queue import start
 from .task import Wanted
@@ -58,6 +58,17 @@ class Clock:
                     await work.insert_schedule(conn, kind, cron)
             self._ready = True
         return await self._database.run(fire)
+
+
+async def put(
+    conn: Connection, kind: str, cron: str, payload: Mapping[str, Any], policy_id: int | None = None
+) -> executions.Schedule:
+    """The schedule of a kind (of one policy) from now on. BadCron."""
+    following = next_time(cron, await conn.fetchval("SELECT clock_timestamp()"))
+    await executions.put_schedule(conn, kind, cron, payload, following, policy_id)
+    made = await executions.schedule(conn, kind, policy_id)
+    assert made is not None
+    return made
 
 
 async def fire(conn: Connection) -> int:

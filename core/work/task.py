@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..records import work
+from ..records import executions, work
 from ..records.database import Database
 
 LINES: Final = 1000
@@ -30,6 +30,16 @@ class Task:
     def attempt(self) -> int:
         """1 the first time."""
         return self._claim.attempt
+
+    async def attributes(self) -> dict[str, Any]:
+        """What its execution says of itself so far."""
+        async with self._database.acquire() as conn:
+            return await executions.attributes(conn, self.id)
+
+    async def set_attributes(self, **changes: Any) -> None:
+        """Let its execution say so, while this attempt is the task's."""
+        async with self._database.acquire() as conn:
+            await executions.set_attributes(conn, self.id, self.attempt, changes)
 
     @property
     def payload(self) -> dict[str, Any]:

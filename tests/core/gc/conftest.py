@@ -1,5 +1,6 @@
 """A registry to be cleaned: real pushes into PostgreSQL and a folder, and time that passes when a test says so."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -14,12 +15,17 @@ from dataforge_registry.core.oci import media
 from dataforge_registry.core.oci.digest import Digest, blob_key, manifest_key
 from dataforge_registry.core.records.artifacts import Actor
 from dataforge_registry.core.records.database import Database
+from dataforge_registry.core.records.executions import Execution, execution
 from dataforge_registry.core.records.pulls import PullLog
 from dataforge_registry.core.store import Limits, Store
 from dataforge_registry.core.uploads import Body
 from dataforge_registry.core.work.deletions import Deletions
 from dataforge_registry.core.work.gc import Gc
+from dataforge_registry.core.work.gc_run import GC, GcParameters, RunGc, start_gc
 from dataforge_registry.core.work.mover import Mover
+from dataforge_registry.core.work.queue import Queue
+from dataforge_registry.core.work.reaper import Reaper
+from dataforge_registry.core.work.task import Kind
 from dataforge_registry.drivers.base import Driver
 from dataforge_registry.drivers.filesystem import FilesystemDriver
 
@@ -64,6 +70,7 @@ class Yard:
         self.gc = Gc(database, lease=lease, undo=undo)
         self.mover = Mover(database, driver)
         self.deletions = Deletions(database, driver)
+        self.reaper = Reaper(database, driver)
 
     def repository(self, name: str = "p/a") -> LocalRepository:
         return LocalRepository(self.store, SYSTEM, name, Actor("me"))
@@ -102,6 +109,30 @@ class Yard:
         """Everything that is due, until nothing is."""
         while await self.gc.step() + await self.mover.step() + await self.deletions.step():
             pass
+
+    async def run(self, started: int, *, silence: float = 30.0) -> Execution:
+        """Work on an execution of gc until it has ended."""
+        queue = Queue(
+            self.database, {GC: Kind(RunGc(self.database, self.gc, self.deletions, self.reaper))}, silence=silence
+        )
+        working = asyncio.create_task(queue.run())
+        try:
+            while (found := await self.execution(started)).end_time is None:
+                assert not working.done()
+                await asyncio.sleep(0.02)
+            return found
+        finally:
+            queue.stop()
+            await working
+
+    async def execution(self, started: int) -> Execution:
+        async with self.database.acquire() as conn:
+            found = await execution(conn, GC, started)
+        assert found is not None
+        return found
+
+    async def start(self, parameters: GcParameters) -> int:
+        return await self.database.run(lambda conn: start_gc(conn, parameters, "me"))
 
     async def settle(self) -> None:
         """Longer than any window: a lease, and the undo windows of an artifact and of its blobs."""
