@@ -158,9 +158,11 @@ CREATE TABLE repository (
     last_version int NOT NULL DEFAULT 0,
     creation_time timestamptz NOT NULL DEFAULT now(),
     update_time timestamptz NOT NULL DEFAULT now(),
+    deleted_at timestamptz,
     UNIQUE (project_id, name)
 ) WITH (fillfactor = 70);
 CREATE INDEX repository_name ON repository (name);
+COMMENT ON COLUMN repository.deleted_at IS 'Deleted with all its artifacts: absent for everybody until the next push. The row stays, so that no version number is given again';
 COMMENT ON COLUMN repository.last_version IS 'The highest N of a tag vN ever made here: what `version=next` counts from';
 COMMENT ON TABLE repository IS 'A named collection of artifacts. name is the full name, project included; the first push makes the row';
 
@@ -1010,7 +1012,7 @@ BEGIN
     WHERE c.blob_id = v_blob AND NOT p.deleted AND x.valid AND (x.admin OR x.public OR cardinality(x.roles) > 0 OR 'repository:pull' = ANY (x.grants)) LIMIT 1;
   ELSE
     SELECT true INTO v_ok FROM rights(p_kind, p_id, p_epoch, split_part(p_from, '/', 1)) x
-    JOIN repository r ON r.project_id = x.project_id AND r.name = p_from
+    JOIN repository r ON r.project_id = x.project_id AND r.name = p_from AND r.deleted_at IS NULL
     JOIN repository_blob l ON l.repository_id = r.repository_id AND l.blob_id = v_blob AND NOT l.hidden
     WHERE x.valid AND (x.admin OR x.public OR cardinality(x.roles) > 0 OR 'repository:pull' = ANY (x.grants));
   END IF;
@@ -1353,7 +1355,8 @@ BEGIN
   -- 4. repositories, in their order; under their locks what is counted and catalogued in them
   FOR t IN SELECT q.repository_id AS id, max(version_of(u.name)) AS version FROM unnest(pushes) AS q LEFT JOIN unnest(q.tags) AS u(name) ON true
            GROUP BY 1 ORDER BY 1 LOOP
-    UPDATE repository SET update_time = clock_timestamp(), last_version = greatest(last_version, t.version) WHERE repository_id = t.id;
+    UPDATE repository SET update_time = clock_timestamp(), last_version = greatest(last_version, t.version), deleted_at = NULL
+    WHERE repository_id = t.id;
   END LOOP;
   SELECT array_agg(DISTINCT q.repository_id) FILTER (WHERE q.curve OR q.home AND EXISTS (SELECT FROM curve WHERE id = q.repository_id)),
     bool_or(q.numbered) INTO homes, numbered FROM unnest(pushes) AS q;
@@ -1500,7 +1503,8 @@ BEGIN
       VALUES (p_username, v_project, '', 'create', 'project', p_project, p_address, p_request);
     END IF;
   END LOOP;
-  INSERT INTO repository (name, project_id) VALUES (p_name, v_project) ON CONFLICT (project_id, name) DO NOTHING
+  INSERT INTO repository AS r (name, project_id) VALUES (p_name, v_project)
+  ON CONFLICT (project_id, name) DO UPDATE SET deleted_at = NULL WHERE r.deleted_at IS NOT NULL
   RETURNING repository_id INTO v_id;
   IF NOT FOUND THEN
     SELECT repository_id INTO v_id FROM repository WHERE project_id = v_project AND name = p_name;

@@ -34,7 +34,7 @@ class Endpoint:
     summary: str
     answer: Callable[[Any], Awaitable[Answer]]
     query: type[msgspec.Struct] = NoQuery
-    body: type[msgspec.Struct] | None = None
+    body: Any = None  # the type of a JSON body
     result: Any = None
     produces: tuple[str, ...] = (JSON,)
     status: int = 200
@@ -75,8 +75,8 @@ class Endpoint:
         except CurveError as error:
             raise QueryInvalid(str(error)) from None
 
-    def parse_body(self, raw: bytes) -> msgspec.Struct | None:
-        """The body as its Struct. QueryInvalid says what is wrong with it."""
+    def parse_body(self, raw: bytes) -> Any:
+        """The body as its type. QueryInvalid says what is wrong with it."""
         if self.body is None:
             return None
         try:

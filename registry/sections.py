@@ -112,6 +112,7 @@ class Auth(Section, frozen=True):
 
 class Projects(Section, frozen=True):
     autocreate: bool = False
+    creation: Literal["adminonly", "everyone"] = "adminonly"
 
 
 class Gc(Section, frozen=True):

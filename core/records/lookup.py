@@ -23,7 +23,8 @@ FROM (
 ) AS q
 CROSS JOIN LATERAL rights(q.kind, q.id, q.epoch, split_part(q.repository, '/', 1)) AS x
 LEFT JOIN LATERAL (
-  SELECT repository_id FROM repository WHERE project_id = x.project_id AND name = q.repository OFFSET 0
+  SELECT repository_id FROM repository
+  WHERE project_id = x.project_id AND name = q.repository AND deleted_at IS NULL OFFSET 0
 ) AS r ON true
 """
 # The columns in the order of the dataclasses below: Rights and Home, then FoundArtifact or FoundBlob.

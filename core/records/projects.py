@@ -1,5 +1,6 @@
 """Projects, their members, and the groups that can be members."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -13,7 +14,7 @@ from .database import Connection
 
 CREATE = """
 INSERT INTO project (name, owner_id, owner_name, metadata, storage_limit)
-VALUES ($1, $2, $3, jsonb_strip_nulls(jsonb_build_object('public', $4::text, 'sparse', $5::text)), $6)
+VALUES ($1, $2, $3, $4::jsonb, $5)
 ON CONFLICT (name) WHERE NOT deleted DO NOTHING RETURNING project_id
 """
 
@@ -74,23 +75,27 @@ async def create(
     owner: str | None = None,
     public: bool = False,
     sparse: bool = False,
+    metadata: Mapping[str, str] | None = None,
     storage_limit: int = -1,
+    where: Mapping[str, str] | None = None,
 ) -> int:
-    """Make a project, its owner (a user; else whoever asks) its administrator. `storage_limit` in bytes, -1 unlimited.
+    """Make a project, its owner (a user; else whoever asks) its administrator. `storage_limit` in bytes, -1 unlimited;
+    `where`: see audit.record.
 
     ProjectError where the name is taken, NameInvalid where it cannot be, AccountError where there is no such owner.
     """
     if "/" in check_repository(name):
         raise NameInvalid("a project is the first segment of a repository's name: it has no /")
     owner_id = await _user(conn, owner) if owner else by.id if by.kind == "account" else None
-    flags = ("true" if public else None, "true" if sparse else None)
-    project_id: int | None = await conn.fetchval(CREATE, name, owner_id, owner or by.name, *flags, storage_limit)
+    flags = {flag: "true" for flag, on in (("public", public), ("sparse", sparse)) if on}
+    kept = json.dumps({**flags, **(metadata or {})})
+    project_id: int | None = await conn.fetchval(CREATE, name, owner_id, owner or by.name, kept, storage_limit)
     if project_id is None:
         raise ProjectError(f"there is a project {name} already")
     if owner_id is not None:
         await conn.execute(SET_MEMBER, project_id, _ENTITY["user"], owner_id, PROJECT_ADMIN)
     await conn.execute(CREATED, project_id, by.name, name)
-    await audit.record(conn, by, "create", "project", name, project_id=project_id)
+    await audit.record(conn, by, "create", "project", name, project_id=project_id, **(where or {}))
     return project_id
 
 

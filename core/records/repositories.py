@@ -16,7 +16,7 @@ FROM (SELECT * FROM unnest($1::text[], $2::text[], $3::boolean[], $4::text[], $5
 SELECT_CATALOG = """SELECT r.name FROM repository AS r
 JOIN project AS p ON p.project_id = r.project_id AND NOT p.deleted
 CROSS JOIN LATERAL rights($1, $2, $3, p.name) AS x
-WHERE r.name > $4 AND x.valid
+WHERE r.name > $4 AND r.deleted_at IS NULL AND x.valid
   AND (x.admin OR x.public OR cardinality(x.roles) > 0 OR 'repository:pull' = ANY (x.grants))
 ORDER BY r.name LIMIT $5"""
 

@@ -23,14 +23,20 @@ from ...core.records.database import Connection
 from ...core.uploads import Body, BodyBroken
 from ..origin import address
 from ..v2.answer import Answer, Request
-from . import system
+from . import members, metadata, system
+from . import projects as management_projects
 from .answers import PREFIX
 from .errors import error_answer
 from .operation import Anyone, Call, Operation, Services
 
 MOST_BODY = 1 << 20
 MOST_DECODING = 4
-OPERATIONS: tuple[Operation, ...] = (*system.OPERATIONS,)
+OPERATIONS: tuple[Operation, ...] = (
+    *system.OPERATIONS,
+    *management_projects.OPERATIONS,
+    *metadata.OPERATIONS,
+    *members.OPERATIONS,
+)
 
 log = structlog.get_logger("api")
 

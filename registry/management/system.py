@@ -48,7 +48,7 @@ async def _info(call: Call[NoQuery]) -> Answer:
             external_url=url,
             self_registration=False,
             has_ca_root=False,
-            project_creation_restriction="adminonly",
+            project_creation_restriction=config.projects.creation,
             read_only=False,
             notification_enable=False,
             primary_auth_mode=False,
