@@ -58,13 +58,19 @@ CREATE TABLE project (
     sparse boolean GENERATED ALWAYS AS (coalesce(metadata ->> 'sparse', 'false') = 'true') STORED,
     storage_limit bigint NOT NULL DEFAULT -1,
     storage_used bigint NOT NULL DEFAULT 0 CHECK (storage_used >= 0),
-    artifact_count bigint NOT NULL DEFAULT 0 CHECK (artifact_count >= 0)
+    storage_reserved bigint NOT NULL DEFAULT 0 CHECK (storage_reserved >= 0),
+    artifact_limit bigint NOT NULL DEFAULT -1,
+    artifact_count bigint NOT NULL DEFAULT 0 CHECK (artifact_count >= 0),
+    quota_warning smallint NOT NULL DEFAULT 90 CHECK (quota_warning BETWEEN 0 AND 100)
 ) WITH (fillfactor = 50);
 CREATE UNIQUE INDEX project_name ON project (name) WHERE NOT deleted;
 COMMENT ON TABLE project IS 'A tenant: the first segment of a repository name. A deleted project''s name can be made again, with new members';
 COMMENT ON COLUMN project.metadata IS 'Harbor''s metadata map, values as text: public, sparse (manifests may name absent blobs), ...';
 COMMENT ON COLUMN project.storage_limit IS 'Bytes; -1 is unlimited. Checked and charged by one atomic UPDATE in the push transaction';
 COMMENT ON COLUMN project.storage_used IS 'Blobs once each (project_blob) and manifests per artifact row';
+COMMENT ON COLUMN project.storage_reserved IS 'Sum of project_reservation: bytes on their way that were promised room';
+COMMENT ON COLUMN project.artifact_limit IS 'Artifacts that are charged here; -1 is unlimited. Counted in artifact_count';
+COMMENT ON COLUMN project.quota_warning IS 'Per cent of a limit from which pushes are warned, with one event when it is passed; 0: never';
 
 CREATE TABLE project_member (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -210,6 +216,16 @@ CREATE TABLE project_blob (
 CREATE INDEX project_blob_blob ON project_blob (blob_id);
 COMMENT ON TABLE project_blob IS 'The charge: a blob counts once in a project, however many repositories link it';
 
+CREATE TABLE project_reservation (
+    project_id bigint NOT NULL REFERENCES project ON DELETE CASCADE,
+    digest text COLLATE "C" NOT NULL,
+    size bigint NOT NULL CHECK (size >= 0),
+    until timestamptz NOT NULL,
+    PRIMARY KEY (project_id, digest)
+);
+COMMENT ON TABLE project_reservation IS 'Room promised to a blob before its body is read, once however many bring it; its charge consumes the row. Only projects with a limit have any';
+COMMENT ON COLUMN project_reservation.until IS 'Then the promise is over, whoever made it: the next charge of the project takes the room back';
+
 CREATE TABLE upload (
     id uuid PRIMARY KEY,
     repository_id bigint NOT NULL REFERENCES repository ON DELETE CASCADE,
@@ -222,7 +238,6 @@ CREATE TABLE upload (
     leased_at timestamptz,
     status text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'done')),
     digest text COLLATE "C",
-    reserved bigint NOT NULL DEFAULT 0,
     started_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz NOT NULL
 ) WITH (fillfactor = 70);
@@ -808,7 +823,8 @@ COMMENT ON TABLE qc_finding IS 'One result of one quality check of a curve versi
 -- Refusals are raised as RGnnn with a word as the message and JSON as the detail: core/records/refusals.py reads them.
 
 CREATE FUNCTION rights(p_kind text, p_id bigint, p_epoch int, p_project text)
-RETURNS TABLE (valid boolean, admin boolean, project_id bigint, public boolean, sparse boolean, roles smallint[], grants text[])
+RETURNS TABLE (valid boolean, admin boolean, project_id bigint, public boolean, sparse boolean, roles smallint[], grants text[],
+               storage_limit bigint, storage_used bigint)
 LANGUAGE sql STABLE AS $$
   SELECT CASE p_kind WHEN 'account' THEN a.account_id IS NOT NULL WHEN 'robot' THEN b.robot_id IS NOT NULL ELSE true END,
          p_kind = 'system' OR coalesce(a.admin, false),
@@ -826,7 +842,8 @@ LANGUAGE sql STABLE AS $$
            WHERE coalesce(t ->> 'effect', 'allow') <> 'deny'
              AND CASE WHEN p_project = '' THEN g ->> 'kind' = 'system' AND b.project_id IS NULL
                       ELSE g ->> 'kind' = 'project' AND (g ->> 'namespace' = '*' OR (g ->> 'project_id')::bigint = p.project_id)
-                           AND (b.project_id IS NULL OR b.project_id = p.project_id) END) ELSE '{}' END
+                           AND (b.project_id IS NULL OR b.project_id = p.project_id) END) ELSE '{}' END,
+         nullif(p.storage_limit, -1), p.storage_used + p.storage_reserved
   FROM (SELECT 1) AS one
   -- a null id is looked up in no index: the kinds that a principal is not cost nothing
   LEFT JOIN account a ON a.account_id = CASE WHEN p_kind = 'account' THEN p_id END AND a.token_epoch = p_epoch
@@ -844,17 +861,75 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION refuse IS 'Ends the transaction with an answer for the client';
 
-CREATE FUNCTION charge_project(p_project bigint, p_bytes bigint, p_artifacts int) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE was project;
+CREATE FUNCTION charge_project(p_project bigint, p_bytes bigint, p_artifacts int, p_digests text[] DEFAULT '{}') RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE p project; v_freed bigint; v_soft record;
 BEGIN
   UPDATE project SET storage_used = storage_used + p_bytes, artifact_count = artifact_count + p_artifacts
-  WHERE project_id = p_project AND NOT deleted AND (storage_limit < 0 OR p_bytes <= 0 OR storage_used + p_bytes <= storage_limit);
-  IF FOUND THEN RETURN; END IF;
-  SELECT * INTO was FROM project WHERE project_id = p_project AND NOT deleted;
+  WHERE project_id = p_project AND NOT deleted AND storage_limit < 0 AND artifact_limit < 0;
+  IF FOUND THEN RETURN NULL; END IF;
+  -- lock in one statement, look in the next: a reservation that is made meanwhile is seen
+  SELECT * INTO p FROM project WHERE project_id = p_project AND NOT deleted FOR NO KEY UPDATE;
   IF NOT FOUND THEN PERFORM refuse('RG404', 'NAME_UNKNOWN'); END IF;
-  PERFORM refuse('RG403', 'QUOTA', jsonb_build_object('limit', was.storage_limit, 'used', was.storage_used, 'asked', p_bytes));
+  v_freed := quota_freed(p_project, p_digests);
+  UPDATE project SET storage_used = storage_used + p_bytes, artifact_count = artifact_count + p_artifacts, storage_reserved = storage_reserved - v_freed
+  WHERE project_id = p_project
+    AND (storage_limit < 0 OR p_bytes <= 0 OR storage_used + storage_reserved - v_freed + p_bytes <= storage_limit)
+    AND (artifact_limit < 0 OR p_artifacts <= 0 OR artifact_count + p_artifacts <= artifact_limit);
+  IF NOT FOUND THEN PERFORM quota_refuse(p, v_freed, p_bytes, p_artifacts); END IF;
+  SELECT q.* INTO v_soft FROM (VALUES ('bytes', p.storage_limit, p.storage_used, p_bytes), ('artifacts', p.artifact_limit, p.artifact_count, p_artifacts))
+    AS q(what, hard, was, asked)
+  WHERE q.hard >= 0 AND q.asked > 0 AND p.quota_warning > 0 AND (q.was + q.asked) * 100.0 >= q.hard::numeric * p.quota_warning LIMIT 1;
+  IF NOT FOUND THEN RETURN NULL; END IF;
+  IF v_soft.was * 100.0 < v_soft.hard::numeric * p.quota_warning THEN
+    INSERT INTO event (kind, project_id, payload) VALUES ('quota.warning', p_project,
+      jsonb_build_object('what', v_soft.what, 'limit', v_soft.hard, 'used', v_soft.was + v_soft.asked, 'percent', p.quota_warning));
+  END IF;
+  RETURN jsonb_build_object('what', v_soft.what, 'limit', v_soft.hard, 'used', v_soft.was + v_soft.asked);
 END $$;
-COMMENT ON FUNCTION charge_project IS 'Quota, in one atomic UPDATE: always the last lock of a transaction';
+COMMENT ON FUNCTION charge_project IS 'Quota, decided by one UPDATE under the project''s lock: always the last lock of a transaction. Answers what to warn of, null below the soft limit. Digests: whose reservations the charge consumes';
+
+CREATE FUNCTION quota_freed(p_project bigint, p_digests text[]) RETURNS bigint LANGUAGE sql AS $$
+  WITH gone AS (DELETE FROM project_reservation WHERE project_id = p_project AND (digest = ANY (p_digests) OR until < clock_timestamp()) RETURNING size)
+  SELECT coalesce(sum(size), 0)::bigint FROM gone
+$$;
+COMMENT ON FUNCTION quota_freed IS 'Ends the reservations of digests, and those that are over; the bytes that they held. The caller has the project locked';
+
+CREATE FUNCTION quota_refuse(p project, p_freed bigint, p_bytes bigint, p_artifacts int) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  IF p.storage_limit >= 0 AND p_bytes > 0 AND p.storage_used + p.storage_reserved - p_freed + p_bytes > p.storage_limit THEN
+    PERFORM refuse('RG403', 'QUOTA', jsonb_build_object('limit', p.storage_limit, 'used', p.storage_used + p.storage_reserved - p_freed, 'asked', p_bytes));
+  END IF;
+  PERFORM refuse('RG403', 'QUOTA_ARTIFACTS', jsonb_build_object('limit', p.artifact_limit, 'used', p.artifact_count, 'asked', p_artifacts));
+END $$;
+COMMENT ON FUNCTION quota_refuse IS 'Says which limit would be passed; used counts what is promised to others';
+
+CREATE FUNCTION quota_reserve(p_project bigint, p_digest text, p_size bigint, p_keep interval) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE p project; v_freed bigint;
+BEGIN
+  PERFORM set_config('synchronous_commit', 'off', true);  -- losing one loses a promise, never a byte
+  SELECT * INTO p FROM project WHERE project_id = p_project AND NOT deleted FOR NO KEY UPDATE;
+  IF NOT FOUND THEN PERFORM refuse('RG404', 'NAME_UNKNOWN'); END IF;
+  PERFORM 1 FROM project_blob WHERE project_id = p_project AND blob_id = (SELECT id FROM artifact_blob WHERE digest = p_digest);
+  IF FOUND OR p.storage_limit < 0 THEN RETURN false; END IF;
+  UPDATE project_reservation SET until = clock_timestamp() + p_keep WHERE project_id = p_project AND digest = p_digest;
+  IF FOUND THEN RETURN false; END IF;
+  v_freed := quota_freed(p_project, '{}');
+  UPDATE project SET storage_reserved = storage_reserved - v_freed + p_size
+  WHERE project_id = p_project AND storage_used + storage_reserved - v_freed + p_size <= storage_limit;
+  IF NOT FOUND THEN PERFORM quota_refuse(p, v_freed, p_size, 0); END IF;
+  INSERT INTO project_reservation VALUES (p_project, p_digest, p_size, clock_timestamp() + p_keep);
+  RETURN true;
+END $$;
+COMMENT ON FUNCTION quota_reserve IS 'Promises a blob that is not charged yet its room. False: none was needed, or another who brings it holds the promise';
+
+CREATE FUNCTION quota_release(p_project bigint, p_digest text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM set_config('synchronous_commit', 'off', true);
+  PERFORM 1 FROM project WHERE project_id = p_project FOR NO KEY UPDATE;
+  UPDATE project SET storage_reserved = storage_reserved - quota_freed(p_project, ARRAY[p_digest]) WHERE project_id = p_project;
+END $$;
+COMMENT ON FUNCTION quota_release IS 'The bytes did not come: their room is for others again';
 
 CREATE FUNCTION link_charge(p_repositories bigint[], p_blobs bigint[], p_digests text[], p_sizes bigint[], p_lease interval) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -888,7 +963,7 @@ BEGIN
       ORDER BY r.project_id, q.digest COLLATE "C"
       ON CONFLICT (project_id, blob_id) DO UPDATE SET size = excluded.size RETURNING p.project_id, p.size, p.xmax = 0 AS fresh)
     SELECT project_id, sum(size)::bigint AS size FROM paid WHERE fresh GROUP BY project_id ORDER BY project_id
-  LOOP PERFORM charge_project(c.project_id, c.size, 0); END LOOP;
+  LOOP PERFORM charge_project(c.project_id, c.size, 0, p_digests); END LOOP;
 END $$;
 COMMENT ON FUNCTION link_charge IS 'Lets repositories serve blobs, with a lease, and charges each project once; links, charges, projects: all of one kind before the next, each in order';
 
@@ -1270,13 +1345,13 @@ END $$;
 COMMENT ON FUNCTION versions_number IS 'The number of each push that has or wants one. The caller holds the repositories, so none is given twice and none is left out';
 
 CREATE FUNCTION manifests_put(p_pushes jsonb, p_manifests bytea[], p_blobs jsonb, p_children jsonb, p_curves jsonb, p_lease interval)
-RETURNS TABLE (artifact_id bigint, absent bigint, version int) LANGUAGE plpgsql AS $$
+RETURNS TABLE (artifact_id bigint, absent bigint, version int, warning jsonb) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
   v_until timestamptz := clock_timestamp() + p_lease; pushes push[]; repositories bigint[]; projects bigint[]; names text[]; sparse boolean[];
   digests text[]; users text[]; ids bigint[]; fresh boolean[]; owed boolean[]; l_n int[]; l_digest text[]; l_link bigint[]; k_n int[] := '{}'; k_digest text[] := '{}';
   k_id bigint[] := '{}'; v_kid bigint; lacking int[]; missing text[]; wrong jsonb;
-  curves push_curve[]; c_n int[]; homes bigint[]; numbered boolean; numbers int[]; m_id bigint[]; m_name text[]; t record; g record;
+  curves push_curve[]; c_n int[]; homes bigint[]; numbered boolean; numbers int[]; m_id bigint[]; m_name text[]; warned jsonb := '{}'; t record; g record;
 BEGIN
   SELECT array_agg(q ORDER BY q.n), array_agg(q.repository_id ORDER BY q.n), array_agg(q.digest ORDER BY q.n),
     array_agg(q.username ORDER BY q.n), array_agg(h.project_id ORDER BY q.n), array_agg(h.name ORDER BY q.n), array_agg(h.sparse ORDER BY q.n)
@@ -1433,9 +1508,9 @@ BEGIN
   FROM unnest(pushes) AS q ORDER BY q.n;
   FOR t IN SELECT projects[q.n] AS project, sum(octet_length(p_manifests[q.n])) AS bytes, count(*)::int AS artifacts
            FROM generate_subscripts(ids, 1) AS q(n) WHERE owed[q.n] GROUP BY 1 ORDER BY 1 LOOP
-    PERFORM charge_project(t.project, t.bytes, t.artifacts);
+    warned := warned || jsonb_build_object(t.project, charge_project(t.project, t.bytes, t.artifacts));
   END LOOP;
-  RETURN QUERY SELECT u.id, (SELECT count(*) FROM unnest(lacking) AS l(n) WHERE l.n = u.n), numbers[u.n]
+  RETURN QUERY SELECT u.id, (SELECT count(*) FROM unnest(lacking) AS l(n) WHERE l.n = u.n), numbers[u.n], nullif(warned -> projects[u.n]::text, 'null')
                FROM unnest(ids) WITH ORDINALITY AS u(id, n) ORDER BY u.n;
 END $$;
 COMMENT ON FUNCTION manifests_put IS 'Pushes of manifests that share no artifact and no tag: references, versions and catalogue, tags, accessories, history, events, audit and charge, in the lock order of reliability 3.2.3, the repository before its tags';

@@ -154,7 +154,8 @@ class Rights(NamedTuple):  # made for every request, in a quarter of a dataclass
 
     `valid`: the principal is still there, not disabled, with the same epoch. `project_id` is None where no such project
     lives. `roles` are the account's own and those of its groups. `grants` are a robot's permissions there
-    (`repository:pull`), or of the whole system where no project is named.
+    (`repository:pull`), or of the whole system where no project is named. `storage_limit` (None: no limit) and
+    `storage_used` (reservations included) are the project's, in bytes.
     """
 
     valid: bool
@@ -164,6 +165,8 @@ class Rights(NamedTuple):  # made for every request, in a quarter of a dataclass
     sparse: bool = False
     roles: tuple[int, ...] = ()
     grants: tuple[str, ...] = ()
+    storage_limit: int | None = None
+    storage_used: int | None = None
 
 
 PROJECT_ADMIN, DEVELOPER, GUEST, MAINTAINER, LIMITED_GUEST = 1, 2, 3, 4, 5

@@ -6,6 +6,7 @@ from functools import partial
 from uuid import UUID, uuid4
 
 from .access import Action, Principal, permits, require
+from .body import Body
 from .cataloguing import describe
 from .curves.catalogue import home_of
 from .oci import media
@@ -15,12 +16,13 @@ from .oci.digest import Digest
 from .oci.errors import BlobUnknown, ManifestTooLarge, ManifestUnknown, NameUnknown, UploadUnknown
 from .oci.manifest import Manifest, parse
 from .oci.repository import Blob, Stored
+from .quota import Room
 from .records import artifacts, blobs, repositories, tags
 from .records.artifacts import Actor, Precondition, Push, Referrer
 from .records.lookup import FoundArtifact, FoundBlob, Home, key
 from .records.pulls import Pull
 from .store import Store
-from .uploads import Body, UploadSession, compare, store_body
+from .uploads import UploadSession, compare, store_body
 
 
 class LocalRepository:
@@ -67,30 +69,31 @@ class LocalRepository:
 
     async def mount_blob(self, digest: Digest, source: str | None) -> bool:
         """Take a blob from a repository (None: any) that the caller may pull, without its bytes."""
-        repository_id = await self._pushable()
+        repository_id = await self._made(await self._pushable())
         lease = self._store.limits.lease
         return await blobs.mount(self._database, repository_id, digest, source, self._principal, lease)
 
     async def push_blob(self, digest: Digest, body: Body) -> None:
         """A blob in one request, without an upload."""
-        await store_body(self._store, await self._pushable(), digest, body)
+        home = await self._pushable()
+        await store_body(self._store, await self._made(home), digest, body, Room.of(home.rights))
 
     async def start_upload(self, algorithm: str) -> UploadSession:
         """A new upload."""
-        session = self._session(await self._pushable(), uuid4())
+        home = await self._pushable()
+        session = self._session(home, await self._made(home), uuid4())
         await session.start(algorithm)
         return session
 
     async def find_upload(self, upload: UUID) -> UploadSession:
         """An upload of this principal in this repository; its first use tells whether it is there."""
-        home = await self._home()
-        self._require_push(home)
+        home = await self._pushable()
         if home.repository_id is None:
             raise UploadUnknown("there is no such upload here; start a new one")
-        return self._session(home.repository_id, upload)
+        return self._session(home, home.repository_id, upload)
 
-    def _session(self, repository_id: int, upload: UUID) -> UploadSession:
-        return UploadSession(self._store, repository_id, self._principal.key, upload)
+    def _session(self, home: Home, repository_id: int, upload: UUID) -> UploadSession:
+        return UploadSession(self._store, repository_id, self._principal.key, upload, Room.of(home.rights))
 
     # -- manifests -----------------------------------------------------------------------------------------------------
 
@@ -136,8 +139,10 @@ class LocalRepository:
         """One push, one transaction, under a digest that the bytes must have (None: their SHA-256). `numbered`: with
         the next version number as one more tag, unless it has one. `expected` is of the named tags only. A body of type
         media.BUNDLE brings blobs along, which are stored before it."""
-        home = await self._home()
-        self._require_push(home)  # before the body: nobody else has it read
+        home = await self._pushable()  # before the body: nobody else has it read
+        limited = home.rights.storage_limit is not None and content_type != media.BUNDLE
+        if limited and digest is not None and await self._lacks(digest):
+            Room.of(home.rights).bound(body)  # it is to be charged, and cannot where it does not fit
         limit, parts = self._store.limits.manifest, list[bytes]()
         if content_type == media.BUNDLE:
             raw = await body.read(limit + BUNDLED)
@@ -169,7 +174,11 @@ class LocalRepository:
         return manifest, await self._store.pushes.get(push)
 
     async def _store_whole(self, repository_id: int, digest: Digest, content: bytes) -> None:
-        await store_body(self._store, repository_id, digest, Body(once(content), len(content), self._store.limits.blob))
+        body = Body(once(content), len(content), self._store.limits.blob)
+        await store_body(self._store, repository_id, digest, body, Room())  # what does not fit is refused when charged
+
+    async def _lacks(self, digest: Digest) -> bool:
+        return (await self._store.by_digest.get(key(self._principal, self._name, digest)))[1] is None
 
     async def delete_manifest(self, digest: Digest) -> None:
         """The manifest and its tags: ManifestUnknown, ManifestReferenced."""
@@ -210,15 +219,12 @@ class LocalRepository:
             raise _name_unknown()
         return home.repository_id
 
-    async def _pushable(self) -> int:
-        """The repository's id for one who may push; the first push makes the row."""
+    async def _pushable(self) -> Home:
+        """The repository for one who may push; `_made` makes its row."""
         home = await self._home()
-        self._require_push(home)
-        return await self._made(home)
-
-    def _require_push(self, home: Home) -> None:
         if not self._may_make(home):
             require(self._principal, home.rights, Action.PUSH)
+        return home
 
     def _may_make(self, home: Home) -> bool:
         """Whether a push makes the project too."""

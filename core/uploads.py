@@ -7,14 +7,16 @@ uses. tests/core/model/upload_protocol.py is this protocol as an executable mode
 
 import asyncio
 import logging
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from uuid import UUID, uuid4
 
 from ..drivers.base import Staging
 from . import hashing
+from .body import Body, BodyBroken
 from .oci.digest import Digest, blob_key
-from .oci.errors import BlobTooLarge, DigestInvalid, SizeInvalid, Unavailable, UploadRangeInvalid, UploadUnknown
+from .oci.errors import DigestInvalid, Unavailable, UploadRangeInvalid, UploadUnknown
+from .quota import Room, reserved
 from .records import blobs, uploads
 from .storage_errors import storage_errors
 from .store import Store
@@ -23,68 +25,7 @@ log = logging.getLogger(__name__)
 ROUNDS = 5
 
 
-class BodyBroken(Exception):
-    """The client went away, or stalled, before its body was whole."""
-
-
-class Body:
-    """A request's body, measured: SizeInvalid where it has not `length` bytes, BlobTooLarge over `limit`. `broken` once
-    the client left: with `keep_broken` the bytes simply end there."""
-
-    def __init__(self, chunks: AsyncIterable[bytes], length: int | None, limit: int | None) -> None:
-        self.length = length
-        self.keep_broken = False
-        self.broken = False
-        self._chunks = chunks
-        self._limit = limit
-        self._seen = 0
-        self._held: list[bytes] = []
-        if limit is not None and length is not None and length > limit:
-            raise self._too_large()
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while self._held:
-            yield self._held.pop(0)
-        try:
-            async for chunk in self._chunks:
-                self._count(chunk)
-                yield chunk
-            self._end()
-        except BodyBroken:
-            self.broken = True
-            if not self.keep_broken:
-                raise
-
-    async def read(self, most: int) -> bytes | None:
-        """The whole body if it has at most that many bytes; else None, and nothing is lost."""
-        if self.length is not None and self.length > most:
-            return None
-        size = sum(map(len, self._held))
-        async for chunk in self._chunks:
-            self._count(chunk)
-            self._held.append(chunk)
-            size += len(chunk)
-            if size > most:
-                return None
-        self._end()
-        return b"".join(self._held)
-
-    def _count(self, chunk: bytes) -> None:
-        self._seen += len(chunk)
-        if self._limit is not None and self._seen > self._limit:
-            raise self._too_large()
-        if self.length is not None and self._seen > self.length:
-            raise SizeInvalid(f"the body is longer than the {self.length} bytes that were announced")
-
-    def _end(self) -> None:
-        if self.length is not None and self._seen != self.length:
-            raise SizeInvalid(f"the body has {self._seen} bytes, {self.length} were announced")
-
-    def _too_large(self) -> BlobTooLarge:
-        return BlobTooLarge(f"a blob may have at most {self._limit} bytes here", {"limit": self._limit})
-
-
-async def store_body(store: Store, repository_id: int, digest: Digest, body: Body) -> None:
+async def store_body(store: Store, repository_id: int, digest: Digest, body: Body, room: Room) -> None:
     """A blob that arrives in one request without an upload (POST ?digest=)."""
     content = await body.read(store.limits.inline)
     if content is not None:
@@ -93,21 +34,23 @@ async def store_body(store: Store, repository_id: int, digest: Digest, body: Bod
         store.reading.keep(digest, content)
         return
     hasher = hashing.OneRequest(digest.algorithm)
-    with storage_errors():
-        staging = await store.driver.begin(body.length)
-        try:
-            staging = await store.driver.append(staging, body, hasher)
-            compare(digest, hasher.digest())
-            await _keep(store, repository_id, digest, staging, None)
-        finally:
-            store.later(store.driver.abort(staging))
+    async with reserved(store, room, digest, body):
+        with storage_errors():
+            staging = await store.driver.begin(body.length)
+            try:
+                staging = await store.driver.append(staging, body, hasher)
+                compare(digest, hasher.digest())
+                await _keep(store, repository_id, digest, staging, None)
+            finally:
+                store.later(store.driver.abort(staging))
 
 
 class UploadSession:
     """One upload of one principal in one repository."""
 
-    def __init__(self, store: Store, repository_id: int, principal: str, upload: UUID) -> None:
+    def __init__(self, store: Store, repository_id: int, principal: str, upload: UUID, room: Room) -> None:
         self.id = upload
+        self._room = room
         self._store = store
         self._database = store.database
         self._repository_id = repository_id
@@ -134,6 +77,7 @@ class UploadSession:
         breaks are kept as far as they came. UploadRangeInvalid, with the true offset as detail, changes nothing."""
         body.keep_broken = True
         async with self._writing(start) as (upload, lease, staging):
+            self._room.bound(body, upload.offset)
             hasher = hashing.resume(upload.algorithm, upload.offset, upload.hash_state)
             with storage_errors():
                 fresh = staging is None
@@ -161,20 +105,24 @@ class UploadSession:
                 return
             if content and staging is None and upload.offset == 0:  # small, whole, and not what its digest says
                 compare(digest, Digest.of(content, digest.algorithm))
-            hasher = await self._hasher(upload, digest.algorithm)
-            with storage_errors():
-                fresh = staging is None
-                staging = staging or await self._store.driver.begin(body.length)
-                if content != b"":
-                    staging = await self._appended(staging, body, hasher, fresh)
-                try:
-                    compare(digest, hasher.digest())
-                    await _keep(self._store, self._repository_id, digest, staging, self.id)
-                except BaseException:
-                    if fresh:
-                        self._store.later(self._store.driver.abort(staging))
-                    raise
-                self._store.later(self._store.driver.abort(staging))
+            async with reserved(self._store, self._room, digest, body, upload.offset):
+                await self._finish(upload, digest, body if content != b"" else None, staging)
+
+    async def _finish(self, upload: uploads.Upload, digest: Digest, body: Body | None, staging: Staging | None) -> None:
+        hasher = await self._hasher(upload, digest.algorithm)
+        with storage_errors():
+            fresh = staging is None
+            staging = staging or await self._store.driver.begin(body.length if body else 0)
+            if body is not None:
+                staging = await self._appended(staging, body, hasher, fresh)
+            try:
+                compare(digest, hasher.digest())
+                await _keep(self._store, self._repository_id, digest, staging, self.id)
+            except BaseException:
+                if fresh:
+                    self._store.later(self._store.driver.abort(staging))
+                raise
+            self._store.later(self._store.driver.abort(staging))
 
     async def _inline(self, digest: Digest, content: bytes) -> str:
         small = uploads.Small(self.id, self._repository_id, self._principal, digest, content)

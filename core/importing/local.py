@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from ..access import Principal
+from ..body import Body
 from ..curves.schema import checked
 from ..local import LocalRepository, once
 from ..oci.digest import Digest
@@ -13,7 +14,6 @@ from ..oci.repository import Blob, Held, Pushable, Stored
 from ..records import segments
 from ..records.artifacts import Actor, Precondition
 from ..store import Store
-from ..uploads import Body
 from .files import pieces
 
 _PAGE = 1000

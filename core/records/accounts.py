@@ -10,7 +10,11 @@ from .database import Connection
 
 USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,254}")
 
-RIGHTS = "SELECT valid, admin, project_id, public, sparse, roles, grants FROM rights($1, $2, $3, $4)"
+RIGHTS = """
+SELECT valid, admin, project_id, public, sparse, roles, grants, storage_limit, storage_used
+FROM rights($1, $2, $3, $4)
+"""
+COLUMNS = 9
 
 FIND = """
 SELECT account_id, username, password, password_version, token_epoch, admin, disabled
@@ -74,8 +78,8 @@ async def rights(conn: Connection, principal: Principal, project: str) -> Rights
 
 def rights_of(row: Any) -> Rights:
     """The first columns of a row, which are those of rights() in its order."""
-    valid, admin, project_id, public, sparse, roles, grants = row[:7]
-    return Rights(valid, admin, project_id, public, sparse, tuple(roles), tuple(grants))
+    valid, admin, project_id, public, sparse, roles, grants, limit, used = row[:COLUMNS]
+    return Rights(valid, admin, project_id, public, sparse, tuple(roles), tuple(grants), limit, used)
 
 
 async def find(conn: Connection, username: str) -> Account | None:

@@ -14,8 +14,9 @@ from ..oci.digest import Digest
 from ..oci.manifest import Descriptor, Manifest
 from .calls import fetch, fetchrows, fetchval
 from .database import Database
+from .quotas import warning
 
-SELECT_PUT = "SELECT absent, version FROM manifests_put($1, $2, $3, $4, $5, $6)"
+SELECT_PUT = "SELECT absent, version, warning FROM manifests_put($1, $2, $3, $4, $5, $6)"
 SELECT_DELETE = "SELECT artifact_delete($1, $2, $3, $4, $5, $6)"
 SELECT_MANIFEST = "SELECT manifest FROM artifact WHERE id = $1 AND deleted_at IS NULL"
 UPDATE_LEASE = """UPDATE artifact SET keep_until = clock_timestamp() + $2
@@ -75,10 +76,11 @@ class Push:
 
 class Pushed(NamedTuple):
     """What a push came to: how many blobs and children it names that are not here (a sparse project allows that), and
-    the number of its version, where it asked for one or is a curve's."""
+    the number of its version, where it asked for one or is a curve's. warning: that a limit is near."""
 
     absent: int
     version: int | None
+    warning: str | None = None
 
 
 Pushes = Batch[None, Push, Pushed]
@@ -104,7 +106,8 @@ def pushes(database: Database, lease: timedelta) -> Pushes:
 
 async def put_many(database: Database, pushes: Sequence[Push], lease: timedelta) -> list[Pushed]:
     """Pushes in one transaction; no two of them may share an artifact or a tag (see `disjoint`)."""
-    return [Pushed(*row) for row in await fetchrows(database, SELECT_PUT, *arguments(pushes), lease)]
+    rows = await fetchrows(database, SELECT_PUT, *arguments(pushes), lease)
+    return [Pushed(row["absent"], row["version"], warning(row["warning"])) for row in rows]
 
 
 def arguments(pushes: Sequence[Push]) -> tuple[str, list[bytes], str, str, str]:

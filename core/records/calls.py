@@ -83,11 +83,15 @@ def refusal(error: asyncpg.PostgresError) -> Exception:
     if word == "VERSION_TAKEN":
         said = "{tag} of this curve was given to {digest}, and a number stays with its version".format(**detail)
         return errors.CurveConflict(f"{said}: push with ?version=next, or under a free number", detail)
-    if word == "QUOTA":
-        return errors.QuotaExceeded(
-            "the project may hold {limit} bytes, holds {used}, and this needs {asked} more".format(**detail), detail
-        )
+    if word in ("QUOTA", "QUOTA_ARTIFACTS"):
+        return quota_exceeded(detail, "bytes" if word == "QUOTA" else "artifacts")
     return _copy(_REFUSALS[word], detail)
+
+
+def quota_exceeded(detail: dict[str, int], what: str = "bytes") -> errors.QuotaExceeded:
+    """The refusal of a push: detail is {limit, used, asked}."""
+    said = "the project may hold {limit} {what}, holds {used}, and this needs {asked} more"
+    return errors.QuotaExceeded(said.format(**detail, what=what), detail)
 
 
 def _copy(error: errors.RegistryError, detail: Any) -> errors.RegistryError:

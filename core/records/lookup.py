@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..access import Principal, Rights
-from .accounts import rights_of
+from .accounts import COLUMNS, rights_of
 from .database import Connection
 
 _KEY = "\x1e"
+_FOUND = COLUMNS + 1
 # Each look-up below is a subquery of its own (OFFSET 0 keeps it one), so that all of its conditions reach its index.
 # As plain joins, the planner put the tag's name behind an index scan of all tags of the repository.
 _KEYS = """
@@ -28,7 +29,8 @@ LEFT JOIN LATERAL (
 ) AS r ON true
 """
 # The columns in the order of the dataclasses below: Rights and Home, then FoundArtifact or FoundBlob.
-_RIGHTS = "x.valid, x.admin, x.project_id, x.public, x.sparse, x.roles, x.grants, r.repository_id"
+_RIGHTS = """x.valid, x.admin, x.project_id, x.public, x.sparse, x.roles, x.grants, x.storage_limit, x.storage_used,
+  r.repository_id"""
 _ARTIFACT = """a.id, a.digest, a.manifest_media_type, a.size,
   extract(epoch FROM a.keep_until - clock_timestamp())::float8 AS remaining"""
 _OF_ARTIFACT = "id, digest, manifest_media_type, octet_length(manifest) AS size, keep_until"
@@ -124,12 +126,12 @@ async def blobs(conn: Connection, keys: Sequence[str]) -> list[tuple[Home, Found
 
 
 def _home(row: Any) -> Home:
-    return Home(rights_of(row), row[7])
+    return Home(rights_of(row), row[COLUMNS])
 
 
 def _artifact(row: Any) -> FoundArtifact | None:
-    return None if row[8] is None else FoundArtifact(*row[8:])
+    return None if row[_FOUND] is None else FoundArtifact(*row[_FOUND:])
 
 
 def _blob(row: Any) -> FoundBlob | None:
-    return None if row[8] is None else FoundBlob(*row[8:])
+    return None if row[_FOUND] is None else FoundBlob(*row[_FOUND:])

@@ -7,6 +7,7 @@ import structlog
 from starlette.types import Receive, Scope, Send
 
 from ...core.access import ANONYMOUS
+from ...core.body import Body, BodyBroken
 from ...core.curves.errors import ContentMismatch, CurveError
 from ...core.oci.errors import (
     ManifestInvalid,
@@ -19,7 +20,6 @@ from ...core.oci.errors import (
 )
 from ...core.reading import TruncatedBlob
 from ...core.records.artifacts import Actor
-from ...core.uploads import Body, BodyBroken
 from ..endpoint import Endpoint
 from ..engines.inbox import AnswerCut
 from ..errors import error_answer

@@ -16,14 +16,14 @@ from ...core.access import (
     require,
     require_system,
 )
+from ...core.body import Body, BodyBroken
 from ...core.oci.errors import MethodNotAllowed, NotFound, QueryInvalid, RegistryError, TokenInvalid, Unauthorized
 from ...core.records import accounts, projects
 from ...core.records.artifacts import Actor
 from ...core.records.database import Connection
-from ...core.uploads import Body, BodyBroken
 from ..origin import address
 from ..v2.answer import Answer, Request
-from . import members, metadata, system
+from . import members, metadata, quotas, system
 from . import projects as management_projects
 from .answers import PREFIX
 from .errors import error_answer
@@ -36,6 +36,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *management_projects.OPERATIONS,
     *metadata.OPERATIONS,
     *members.OPERATIONS,
+    *quotas.OPERATIONS,
 )
 
 log = structlog.get_logger("api")

@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
+from ...core.body import BodyBroken
 from ...core.oci.errors import QueryInvalid, SizeInvalid
-from ...core.uploads import BodyBroken
 
 MOST_PARAMETERS = 1000
 

@@ -6,6 +6,7 @@ import structlog
 from starlette.types import Receive, Scope, Send
 
 from ...core.access import ANONYMOUS, Principal
+from ...core.body import BodyBroken
 from ...core.local import LocalRepository
 from ...core.oci.digest import Digest
 from ...core.oci.errors import MethodNotAllowed, RegistryError, Unauthorized
@@ -14,7 +15,6 @@ from ...core.reading import TruncatedBlob
 from ...core.records import repositories
 from ...core.records.artifacts import Actor
 from ...core.store import Store
-from ...core.uploads import BodyBroken
 from ..access import Door, repository_scope
 from ..engines.inbox import AnswerCut
 from ..errors import error_answer

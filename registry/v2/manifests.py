@@ -2,12 +2,12 @@
 
 from urllib.parse import quote
 
+from ...core.body import Body
 from ...core.local import LocalRepository
 from ...core.oci.digest import Digest
 from ...core.oci.errors import EncodingUnsupported, ManifestUnknown, QueryInvalid
 from ...core.oci.names import check_tag, is_tag
 from ...core.oci.repository import Stored
-from ...core.uploads import Body
 from .answer import Answer, Request
 from .conditional import not_modified, precondition
 
@@ -64,8 +64,11 @@ async def put(request: Request, repository: LocalRepository, name: str, referenc
         headers["oci-subject"] = manifest.subject.digest
     if numbered:
         tags.append(f"v{pushed.version}")
+    warnings = [pushed.warning] if pushed.warning else []
     if pushed.absent:
-        headers["warning"] = f'299 - "{pushed.absent} of the blobs and manifests it names are not in this repository"'
+        warnings.append(f"{pushed.absent} of the blobs and manifests it names are not in this repository")
+    if warnings:
+        headers["warning"] = ", ".join(f'299 - "{text}"' for text in warnings)
     if numbered or "tag" in request.query:
         headers["oci-tag"] = ", ".join(quote(tag) for tag in dict.fromkeys(tags))
     return Answer(201, headers)

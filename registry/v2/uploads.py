@@ -4,6 +4,7 @@ import re
 from urllib.parse import quote
 from uuid import UUID
 
+from ...core.body import Body
 from ...core.local import LocalRepository
 from ...core.oci.digest import Digest, check_algorithm
 from ...core.oci.errors import (
@@ -15,7 +16,7 @@ from ...core.oci.errors import (
     UploadUnknown,
 )
 from ...core.oci.names import MAX_REPOSITORY, REPOSITORY
-from ...core.uploads import Body, UploadSession
+from ...core.uploads import UploadSession
 from .answer import Answer, Request
 
 _CONTENT_RANGE = re.compile(r"(?:bytes[ =])?\s*([0-9]+)-([0-9]+)(?:/([0-9]+|\*))?")

@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from dataforge_registry.core.access import ANONYMOUS, DEVELOPER, SYSTEM, Principal
+from dataforge_registry.core.body import Body
 from dataforge_registry.core.local import LocalRepository
 from dataforge_registry.core.oci import media
 from dataforge_registry.core.oci.digest import Digest
@@ -24,7 +25,6 @@ from dataforge_registry.core.records.artifacts import Actor
 from dataforge_registry.core.records.database import Database
 from dataforge_registry.core.records.pulls import PullLog
 from dataforge_registry.core.store import Limits, Store
-from dataforge_registry.core.uploads import Body
 from dataforge_registry.drivers.memory import MemoryDriver
 
 pytestmark = pytest.mark.asyncio

@@ -16,6 +16,7 @@ from uuid import uuid4
 import pytest
 
 from dataforge_registry.core.access import SYSTEM
+from dataforge_registry.core.body import Body
 from dataforge_registry.core.curves.origin import Well
 from dataforge_registry.core.curves.pack import Packed
 from dataforge_registry.core.local import LocalRepository
@@ -37,7 +38,6 @@ from dataforge_registry.core.records.catalog import Asker
 from dataforge_registry.core.records.database import Database
 from dataforge_registry.core.records.pulls import PullLog
 from dataforge_registry.core.store import Limits, Store
-from dataforge_registry.core.uploads import Body
 from dataforge_registry.core.work import verdicts
 from dataforge_registry.core.work.deletions import Deletions
 from dataforge_registry.core.work.gc import Gc

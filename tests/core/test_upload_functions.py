@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 
+from dataforge_registry.core.body import Body, BodyBroken
 from dataforge_registry.core.oci.digest import Digest, blob_key
 from dataforge_registry.core.oci.errors import (
     DigestInvalid,
@@ -29,7 +30,7 @@ from dataforge_registry.core.records.calls import fetchval
 from dataforge_registry.core.records.database import Database
 from dataforge_registry.core.records.pulls import PullLog
 from dataforge_registry.core.store import Limits, Store
-from dataforge_registry.core.uploads import Body, BodyBroken, UploadSession
+from dataforge_registry.core.uploads import UploadSession
 from dataforge_registry.core.work.reaper import Reaper
 from dataforge_registry.drivers.base import Staging, StagingLost
 from dataforge_registry.drivers.filesystem import FilesystemDriver

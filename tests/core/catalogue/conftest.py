@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest_asyncio
 
 from dataforge_registry.core.access import SYSTEM, Principal
+from dataforge_registry.core.body import Body
 from dataforge_registry.core.curves import schema
 from dataforge_registry.core.curves.model import Curve, Frame, Index
 from dataforge_registry.core.curves.origin import Well
@@ -23,7 +24,6 @@ from dataforge_registry.core.records.artifacts import Actor, Precondition, Pushe
 from dataforge_registry.core.records.database import Database
 from dataforge_registry.core.records.pulls import PullLog
 from dataforge_registry.core.store import Limits, Store
-from dataforge_registry.core.uploads import Body
 from dataforge_registry.drivers.memory import MemoryDriver
 
 WELL = Well("Well 1", uwi="100-A", country="NO", aliases=("W-1",))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest_asyncio
 
 from dataforge_registry.core.access import SYSTEM
+from dataforge_registry.core.body import Body
 from dataforge_registry.core.local import LocalRepository
 from dataforge_registry.core.oci import media
 from dataforge_registry.core.oci.digest import Digest, blob_key, manifest_key
@@ -18,7 +19,6 @@ from dataforge_registry.core.records.database import Database
 from dataforge_registry.core.records.executions import Execution, execution
 from dataforge_registry.core.records.pulls import PullLog
 from dataforge_registry.core.store import Limits, Store
-from dataforge_registry.core.uploads import Body
 from dataforge_registry.core.work.deletions import Deletions
 from dataforge_registry.core.work.gc import Gc
 from dataforge_registry.core.work.gc_run import GC, GcParameters, RunGc, start_gc

@@ -23,6 +23,9 @@ RULES = {
         ) AS found
         WHERE p.storage_used <> found.bytes OR p.artifact_count <> found.artifacts
            OR (p.storage_limit >= 0 AND p.storage_used > p.storage_limit)""",
+    "what is promised is what reservations say": """
+        SELECT p.name, p.storage_reserved FROM project p WHERE p.storage_reserved <> (
+          SELECT coalesce(sum(size), 0) FROM project_reservation r WHERE r.project_id = p.project_id)""",
     "a charge is of the blob's size": """
         SELECT c.* FROM project_blob c JOIN artifact_blob b ON b.id = c.blob_id WHERE b.size <> c.size""",
     "a link has a charge in its project": """
