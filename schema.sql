@@ -843,7 +843,7 @@ LANGUAGE sql STABLE AS $$
              AND CASE WHEN p_project = '' THEN g ->> 'kind' = 'system' AND b.project_id IS NULL
                       ELSE g ->> 'kind' = 'project' AND (g ->> 'namespace' = '*' OR (g ->> 'project_id')::bigint = p.project_id)
                            AND (b.project_id IS NULL OR b.project_id = p.project_id) END) ELSE '{}' END,
-         nullif(p.storage_limit, -1), p.storage_used + p.storage_reserved
+         nullif(p.storage_limit, -1), CASE WHEN p.storage_limit >= 0 THEN p.storage_used + p.storage_reserved END
   FROM (SELECT 1) AS one
   -- a null id is looked up in no index: the kinds that a principal is not cost nothing
   LEFT JOIN account a ON a.account_id = CASE WHEN p_kind = 'account' THEN p_id END AND a.token_epoch = p_epoch

@@ -154,8 +154,8 @@ class Rights(NamedTuple):  # made for every request, in a quarter of a dataclass
 
     `valid`: the principal is still there, not disabled, with the same epoch. `project_id` is None where no such project
     lives. `roles` are the account's own and those of its groups. `grants` are a robot's permissions there
-    (`repository:pull`), or of the whole system where no project is named. `storage_limit` (None: no limit) and
-    `storage_used` (reservations included) are the project's, in bytes.
+    (`repository:pull`), or of the whole system where no project is named. `storage_limit` and `storage_used`
+    (reservations included) are the project's, in bytes; both are None where it has no limit.
     """
 
     valid: bool
