@@ -175,7 +175,7 @@ class LocalRepository:
 
     async def _store_whole(self, repository_id: int, digest: Digest, content: bytes) -> None:
         body = Body(once(content), len(content), self._store.limits.blob)
-        await store_body(self._store, repository_id, digest, body, Room())  # what does not fit is refused when charged
+        await store_body(self._store, repository_id, digest, body)  # what does not fit is refused when it is charged
 
     async def _lacks(self, digest: Digest) -> bool:
         return (await self._store.by_digest.get(key(self._principal, self._name, digest)))[1] is None

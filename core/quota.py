@@ -40,6 +40,9 @@ class Room:
         return quota_exceeded({"limit": self.limit or 0, "used": self.used, "asked": asked})
 
 
+UNLIMITED = Room()
+
+
 @asynccontextmanager
 async def reserved(store: Store, room: Room, digest: Digest, body: Body, taken: int = 0) -> AsyncIterator[None]:
     """Read the rest of a blob inside, whose first `taken` bytes are here: its room is promised, and given back where it

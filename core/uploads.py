@@ -16,7 +16,7 @@ from . import hashing
 from .body import Body, BodyBroken
 from .oci.digest import Digest, blob_key
 from .oci.errors import DigestInvalid, Unavailable, UploadRangeInvalid, UploadUnknown
-from .quota import Room, reserved
+from .quota import UNLIMITED, Room, reserved
 from .records import blobs, uploads
 from .storage_errors import storage_errors
 from .store import Store
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 ROUNDS = 5
 
 
-async def store_body(store: Store, repository_id: int, digest: Digest, body: Body, room: Room) -> None:
+async def store_body(store: Store, repository_id: int, digest: Digest, body: Body, room: Room = UNLIMITED) -> None:
     """A blob that arrives in one request without an upload (POST ?digest=)."""
     content = await body.read(store.limits.inline)
     if content is not None:
@@ -48,7 +48,7 @@ async def store_body(store: Store, repository_id: int, digest: Digest, body: Bod
 class UploadSession:
     """One upload of one principal in one repository."""
 
-    def __init__(self, store: Store, repository_id: int, principal: str, upload: UUID, room: Room) -> None:
+    def __init__(self, store: Store, repository_id: int, principal: str, upload: UUID, room: Room = UNLIMITED) -> None:
         self.id = upload
         self._room = room
         self._store = store
