@@ -220,13 +220,19 @@ def permits(rights: Rights, action: Action) -> bool:
     return any(action in ACTIONS[role] for role in rights.roles)
 
 
+def permits_system(principal: Principal, rights: Rights, action: SystemAction) -> bool:
+    """Whether the principal may act on the registry as a whole; `rights` are those of no project. A token that was
+    narrowed to a scope never may."""
+    return rights.valid and principal.ceiling is None and (rights.admin or action.permission in rights.grants)
+
+
 def require_system(principal: Principal, rights: Rights, action: SystemAction) -> None:
     """As `require`, of the registry as a whole: `rights` are those of no project."""
     if not rights.valid:
         raise TokenInvalid("these credentials are no longer good; sign in again")
     if principal.kind == "anonymous":
         raise Unauthorized("sign in to do this")
-    if principal.ceiling is not None or not (rights.admin or action.permission in rights.grants):
+    if not permits_system(principal, rights, action):
         raise Denied("only a system administrator may do this")
 
 

@@ -9,7 +9,7 @@ from .oci.errors import QueryInvalid
 
 MOST_CONDITIONS = 32
 MOST_VALUES = 100
-_FIELD = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}")
 _ITEM = re.compile(r'"([^"]*)"|([^\s"]+)')
 _CLOSING = {"[": "]", "{": "}", "(": ")"}
 

@@ -16,8 +16,8 @@ from cachetools import TTLCache
 
 from .access import Principal
 from .issued import is_issued, matches
-from .oci.errors import TooManyRequests, Unauthorized
-from .passwords import Passwords
+from .oci.errors import QueryInvalid, TooManyRequests, Unauthorized
+from .passwords import Passwords, WeakPassword, check_password
 from .records import brakes, credentials
 from .records.credentials import Credential
 from .records.database import Connection, Database
@@ -65,6 +65,13 @@ class SignIn:
                 return await self._verify(key, username, password, address, person)
         finally:
             self._waiting -= 1
+
+    async def hash(self, password: str) -> str:
+        """The PHC string to store of a password or chosen secret; QueryInvalid where it is too weak."""
+        try:
+            return await self._passwords.hash(check_password(password))
+        except WeakPassword as error:
+            raise QueryInvalid(str(error)) from None
 
     async def _secret(self, username: str, secret: str, address: str) -> Principal:
         async with self._database.acquire() as conn:

@@ -19,7 +19,8 @@ from ..core.records.database import Database
 from ..core.signin import SignIn
 from ..core.signing import KeyRing, Token
 from .credentials import Basic, Bearer, credentials
-from .origin import neighbourhood, public_url
+from .origin import header, neighbourhood, public_url
+from .sessions import Sessions, Visit
 
 TOKEN_PATH = "/service/token"
 _REMEMBERED = 10_000
@@ -43,9 +44,10 @@ class Door:
         external_url: str = "",
         sign_in: SignIn | None = None,
         keys: KeyRing | None = None,
+        sessions: Sessions | None = None,
     ) -> None:
         self._database, self._service, self._external_url = database, service, external_url
-        self._sign_in, self._keys = sign_in, keys
+        self._sign_in, self._keys, self._sessions = sign_in, keys, sessions
         self._verified: LRUCache[bytes, Token] = LRUCache(_REMEMBERED)
 
     async def principal(self, scope: Scope) -> Principal:
@@ -63,6 +65,13 @@ class Door:
                 return await self._sign_in.password(username, password, neighbourhood(scope))
             case Bearer(token):
                 return await self._bearer(token, self._keys)
+
+    async def visit(self, scope: Scope) -> Visit:
+        """As `principal`, or without credentials by a browser's cookie: for the management API alone. Denied for a
+        change that another site may have caused."""
+        if self._sessions is None or header(scope, b"authorization"):
+            return Visit(await self.principal(scope))
+        return await self._sessions.visit(scope)
 
     async def rights(self, principal: Principal, project: str) -> Rights:
         """What the database says now, for a request that has no look-up of its own."""

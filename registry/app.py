@@ -35,11 +35,14 @@ from .forwarded import Forwarded
 from .gc_metrics import GcMetrics
 from .health import Health
 from .limits import Limits as BodyLimits
+from .login import PREFIX as LOGIN
+from .login import Login
 from .management.answers import PREFIX
 from .management.application import ManagementApi
 from .management.operation import Services as ManagementServices
 from .metrics import Metrics
 from .middleware import Observed, ServerErrors
+from .sessions import Sessions
 from .tokens import TokenService
 from .v2.application import Distribution
 from .worker import create_worker
@@ -69,6 +72,7 @@ class Registry:
         self._curves: ASGIApp = _starting
         self._management: ASGIApp = _starting
         self._tokens: ASGIApp = _starting
+        self._login: ASGIApp = _starting
         self._pages: ASGIApp = _starting
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -86,6 +90,8 @@ class Registry:
         if path.startswith(TOKEN_PATH.encode()):
             scope["state"]["endpoint"] = "token"
             return self._tokens(scope, receive, send)
+        if path.startswith(LOGIN.encode()):
+            return self._login(scope, receive, send)
         return self._pages(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -148,7 +154,9 @@ class Registry:
                 database, auth.token, sign_in, keys, external_url=http.external_url, form_limit=http.form_limit
             )
         )
-        return Door(database, auth.token.service, http.external_url, sign_in, keys), sign_in
+        sessions = Sessions(database, auth.session, http.external_url)
+        self._login = Login(sign_in, sessions, http.form_limit)
+        return Door(database, auth.token.service, http.external_url, sign_in, keys, sessions), sign_in
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

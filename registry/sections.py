@@ -103,11 +103,17 @@ class Token(Section, frozen=True):
     refresh_expiry: Duration = Duration(30 * 86400)
 
 
+class Session(Section, frozen=True):
+    idle: Duration = Duration(3600)
+    longest: Duration = Duration(12 * 3600)
+
+
 class Auth(Section, frozen=True):
     mode: Literal["local", "none"] = "local"
     secretkey: Secret = Secret("")
     admin_password: Secret = Secret("")
     token: Token = Token()
+    session: Session = Session()
 
 
 class Projects(Section, frozen=True):

@@ -2,10 +2,11 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 from ..access import Principal, Rights
 from . import audit
+from .audit import Where
 from .database import Connection
 
 USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,254}")
@@ -27,7 +28,7 @@ FROM account WHERE NOT deleted ORDER BY lower(username)
 """
 
 CREATE = """
-INSERT INTO account (username, password, admin, email, realname) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO account (username, password, admin, email, realname, comment) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (lower(username)) WHERE NOT deleted DO NOTHING RETURNING account_id
 """
 
@@ -102,14 +103,16 @@ async def create(
     admin: bool = False,
     email: str | None = None,
     realname: str = "",
+    comment: str = "",
+    **where: Unpack[Where],
 ) -> int:
     """Make an account; `password` is its PHC string. AccountError where the name is taken or cannot be."""
     if not USERNAME.fullmatch(username):
         raise AccountError("a user name has 1 to 255 of A-Z a-z 0-9 . _ @ + -, and starts with a letter or digit")
-    account_id: int | None = await conn.fetchval(CREATE, username, password, admin, email, realname)
+    account_id: int | None = await conn.fetchval(CREATE, username, password, admin, email, realname, comment)
     if account_id is None:
         raise AccountError(f"there is a user {username} already")
-    await audit.record(conn, by, "create", "account", username)
+    await audit.record(conn, by, "create", "account", username, **where)
     return account_id
 
 
@@ -120,11 +123,13 @@ async def disable(conn: Connection, by: Principal, username: str, disabled: bool
     await audit.record(conn, by, "disable" if disabled else "enable", "account", username)
 
 
-async def change_password(conn: Connection, by: Principal, username: str, password: str) -> None:
+async def change_password(
+    conn: Connection, by: Principal, username: str, password: str, **where: Unpack[Where]
+) -> None:
     """Replace the password (a PHC string). Cached sign-ins and all tokens end. AccountError where there is none."""
     if await conn.fetchval(CHANGE_PASSWORD, username, password) is None:
         raise AccountError(f"there is no user {username}")
-    await audit.record(conn, by, "password", "account", username)
+    await audit.record(conn, by, "password", "account", username, **where)
 
 
 async def lacks_admin(conn: Connection) -> bool:

@@ -23,7 +23,7 @@ from ...core.records.artifacts import Actor
 from ...core.records.database import Connection
 from ..origin import address
 from ..v2.answer import Answer, Request
-from . import members, metadata, quotas, system
+from . import current, groups, members, metadata, quotas, robots, system, users
 from . import projects as management_projects
 from .answers import PREFIX
 from .errors import error_answer
@@ -37,6 +37,10 @@ OPERATIONS: tuple[Operation, ...] = (
     *metadata.OPERATIONS,
     *members.OPERATIONS,
     *quotas.OPERATIONS,
+    *current.OPERATIONS,
+    *users.OPERATIONS,
+    *groups.OPERATIONS,
+    *robots.OPERATIONS,
 )
 
 log = structlog.get_logger("api")
@@ -67,7 +71,8 @@ class ManagementApi:
         operation, path = self._find(request.method, _path(request.scope["raw_path"]))
         state = request.scope["state"]
         state["endpoint"] = f"management.{operation.name}"
-        principal = await self._services.door.principal(request.scope)
+        visit = await self._services.door.visit(request.scope)
+        principal = visit.principal
         state["actor"] = principal.name or principal.kind
         async with self._services.database.acquire() as conn:
             project, rights = await _allowed(conn, operation, principal, path, request)
@@ -75,7 +80,8 @@ class ManagementApi:
         body = operation.parse_body(await _body(request)) if operation.body else None
         actor = Actor(principal.name or principal.kind, address(request.scope), state.get("request_id", ""))
         call = Call(self._services, request, principal, actor, path, query, body, rights, project)
-        return await operation.answer(call)
+        found = await operation.answer(call)
+        return found._replace(headers={**found.headers, **visit.headers}) if visit.headers else found
 
     def _find(self, method: str, path: str) -> tuple[Operation, dict[str, str]]:
         methods: list[str] = []
