@@ -22,7 +22,6 @@ from starlette.types import Scope
 from ..core.access import ANONYMOUS, Principal
 from ..core.oci.errors import Denied
 from ..core.records import sessions
-from ..core.records.audit import Where
 from ..core.records.database import Database
 from .origin import address, header, public_url
 from .sections import Session
@@ -50,7 +49,7 @@ class Sessions:
     async def begin(self, scope: Scope, account: Principal) -> Mapping[str, str]:
         """Log an account in, in place of whatever session the browser had: the headers that tell it."""
         old = self._token(scope)
-        where: Where = {"address": address(scope), "request_id": scope["state"].get("request_id", "")}
+        where = {"address": address(scope), "request_id": scope["state"].get("request_id", "")}
         async with self._database.transaction() as conn:
             if old:
                 await sessions.end(conn, old)

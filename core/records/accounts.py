@@ -2,11 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any, Unpack
+from typing import Any
 
 from ..access import Principal, Rights
 from . import audit
-from .audit import Where
 from .database import Connection
 
 USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,254}")
@@ -104,7 +103,7 @@ async def create(
     email: str | None = None,
     realname: str = "",
     comment: str = "",
-    **where: Unpack[Where],
+    **where: str,
 ) -> int:
     """Make an account; `password` is its PHC string. AccountError where the name is taken or cannot be."""
     if not USERNAME.fullmatch(username):
@@ -112,7 +111,7 @@ async def create(
     account_id: int | None = await conn.fetchval(CREATE, username, password, admin, email, realname, comment)
     if account_id is None:
         raise AccountError(f"there is a user {username} already")
-    await audit.record(conn, by, "create", "account", username, **where)
+    await audit.record(conn, by, "create", "account", username, project_id=None, **where)
     return account_id
 
 
@@ -123,13 +122,11 @@ async def disable(conn: Connection, by: Principal, username: str, disabled: bool
     await audit.record(conn, by, "disable" if disabled else "enable", "account", username)
 
 
-async def change_password(
-    conn: Connection, by: Principal, username: str, password: str, **where: Unpack[Where]
-) -> None:
+async def change_password(conn: Connection, by: Principal, username: str, password: str, **where: str) -> None:
     """Replace the password (a PHC string). Cached sign-ins and all tokens end. AccountError where there is none."""
     if await conn.fetchval(CHANGE_PASSWORD, username, password) is None:
         raise AccountError(f"there is no user {username}")
-    await audit.record(conn, by, "password", "account", username, **where)
+    await audit.record(conn, by, "password", "account", username, project_id=None, **where)
 
 
 async def lacks_admin(conn: Connection) -> bool:

@@ -1,7 +1,5 @@
 """The audit trail: a change and its access_log row are one transaction."""
 
-from typing import TypedDict
-
 from ..access import Principal
 from .database import Connection
 
@@ -9,13 +7,6 @@ RECORD = """
 INSERT INTO access_log (username, project_id, operation, resource_type, resource, address, request_id)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 """
-
-
-class Where(TypedDict, total=False):
-    """Where a request came from: its client's address, and its id."""
-
-    address: str
-    request_id: str
 
 
 async def record(

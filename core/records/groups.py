@@ -1,14 +1,12 @@
 """Groups of users, as members of projects can be: by id and name, in Harbor's three kinds."""
 
 from dataclasses import dataclass
-from typing import Unpack
 
 import asyncpg
 
 from ..access import Principal
 from ..oci.errors import Conflict, NotFound
 from . import audit
-from .audit import Where
 from .database import Connection
 from .listing import Asked, Column, Listing
 
@@ -59,25 +57,25 @@ async def get(conn: Connection, group_id: int) -> Group:
     return Group(*row)
 
 
-async def create(conn: Connection, by: Principal, name: str, kind: int, **where: Unpack[Where]) -> int:
+async def create(conn: Connection, by: Principal, name: str, kind: int, **where: str) -> int:
     """Make a group without members. Conflict where the name is taken."""
     made: int | None = await conn.fetchval(CREATE, name, kind)
     if made is None:
         raise Conflict(f"there is a group {name} already")
-    await audit.record(conn, by, "create", "group", name, **where)
+    await audit.record(conn, by, "create", "group", name, project_id=None, **where)
     return made
 
 
-async def rename(conn: Connection, by: Principal, group: Group, name: str, **where: Unpack[Where]) -> None:
+async def rename(conn: Connection, by: Principal, group: Group, name: str, **where: str) -> None:
     """Give a group another name. Conflict where it is taken."""
     try:
         await conn.execute(RENAME, group.id, name)
     except asyncpg.UniqueViolationError:
         raise Conflict(f"there is a group {name} already") from None
-    await audit.record(conn, by, "update", "group", f"{group.name} to {name}", **where)
+    await audit.record(conn, by, "update", "group", f"{group.name} to {name}", project_id=None, **where)
 
 
-async def delete(conn: Connection, by: Principal, group: Group, **where: Unpack[Where]) -> None:
+async def delete(conn: Connection, by: Principal, group: Group, **where: str) -> None:
     """End a group and its memberships, from its users' next requests on."""
     await conn.execute(DELETE, group.id)
-    await audit.record(conn, by, "delete", "group", group.name, **where)
+    await audit.record(conn, by, "delete", "group", group.name, project_id=None, **where)

@@ -4,7 +4,6 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Unpack
 
 import asyncpg
 
@@ -12,7 +11,6 @@ from ..access import Principal
 from ..grants import Grant
 from ..oci.errors import Conflict, NotFound, QueryInvalid
 from . import audit
-from .audit import Where
 from .database import Connection
 from .listing import Asked, Column, Listing
 
@@ -117,7 +115,7 @@ async def create(
     description: str = "",
     duration: int = -1,
     disabled: bool = False,
-    **where: Unpack[Where],
+    **where: str,
 ) -> Robot:
     """Make a robot of a project (id and name) or of the system. `stored` is what is kept of its secret, `duration` days
     (-1: it never expires). QueryInvalid where name or duration cannot be, Conflict where the name is taken."""
@@ -155,7 +153,7 @@ async def update(
     grants: tuple[Grant, ...],
     duration: int,
     disabled: bool,
-    **where: Unpack[Where],
+    **where: str,
 ) -> None:
     """Change all that can be changed of a robot. Its tokens end where it is disabled or let in again."""
     if duration != robot.duration:
@@ -165,13 +163,13 @@ async def update(
     await audit.record(conn, by, "update", "robot", robot.full_name, project_id=robot.project_id, **where)
 
 
-async def set_secret(conn: Connection, by: Principal, robot: Robot, stored: str, **where: Unpack[Where]) -> None:
+async def set_secret(conn: Connection, by: Principal, robot: Robot, stored: str, **where: str) -> None:
     """Replace the secret; what was signed in with the old one ends at once."""
     await conn.execute(SET_SECRET, robot.id, stored)
     await audit.record(conn, by, "secret", "robot", robot.full_name, project_id=robot.project_id, **where)
 
 
-async def delete(conn: Connection, by: Principal, robot: Robot, **where: Unpack[Where]) -> None:
+async def delete(conn: Connection, by: Principal, robot: Robot, **where: str) -> None:
     """End a robot."""
     await conn.execute(DELETE, robot.id)
     await audit.record(conn, by, "delete", "robot", robot.full_name, project_id=robot.project_id, **where)

@@ -3,11 +3,9 @@
 import hashlib
 import secrets
 from datetime import timedelta
-from typing import Unpack
 
 from ..access import Principal
 from . import audit
-from .audit import Where
 from .database import Connection
 
 CREATE = """
@@ -31,11 +29,11 @@ END = "DELETE FROM session WHERE session_hash = $1 RETURNING account_id"
 HOT = (FIND,)
 
 
-async def begin(conn: Connection, account: Principal, idle: timedelta, **where: Unpack[Where]) -> str:
+async def begin(conn: Connection, account: Principal, idle: timedelta, **where: str) -> str:
     """A new session, good for `idle`: 256 random bits, seen this once."""
     token = secrets.token_urlsafe(32)
     await conn.execute(CREATE, _hash(token), account.id, account.epoch, idle)
-    await audit.record(conn, account, "login", "session", account.name, **where)
+    await audit.record(conn, account, "login", "session", account.name, project_id=None, **where)
     return token
 
 

@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Unpack
 
 from ..access import Principal
 from ..oci.errors import InUse, NotFound
 from . import audit
 from .accounts import ONE_BY_ONE
-from .audit import Where
 from .database import Connection
 from .listing import Asked, Column, Listing
 
@@ -109,35 +107,37 @@ async def administers(conn: Connection, who: Principal) -> bool:
 
 
 async def set_profile(
-    conn: Connection, by: Principal, user: User, email: str, realname: str, comment: str, **where: Unpack[Where]
+    conn: Connection, by: Principal, user: User, email: str, realname: str, comment: str, **where: str
 ) -> None:
     """Change what a user says of himself."""
     await conn.execute(SET_PROFILE, user.id, email or None, realname, comment)
-    await audit.record(conn, by, "update", "account", user.username, **where)
+    await audit.record(conn, by, "update", "account", user.username, project_id=None, **where)
 
 
-async def set_admin(conn: Connection, by: Principal, user: User, admin: bool, **where: Unpack[Where]) -> None:
+async def set_admin(conn: Connection, by: Principal, user: User, admin: bool, **where: str) -> None:
     """Make a user an administrator, or no longer; his tokens and sessions end. InUse where no other would be left."""
     if not admin:
         await _another(conn, user)
     await conn.execute(SET_ADMIN, user.id, admin)
-    await audit.record(conn, by, "sysadmin" if admin else "no sysadmin", "account", user.username, **where)
+    await audit.record(
+        conn, by, "sysadmin" if admin else "no sysadmin", "account", user.username, project_id=None, **where
+    )
 
 
-async def set_cli_secret(conn: Connection, by: Principal, user: User, kept: str | None, **where: Unpack[Where]) -> None:
+async def set_cli_secret(conn: Connection, by: Principal, user: User, kept: str | None, **where: str) -> None:
     """Replace the secret of a user's command line (what `issued.kept` gave) or, with None, revoke it. All tokens end,
     since some were had for the old one."""
     await conn.execute(SET_CLI_SECRET, user.id, kept)
     operation = "revoke cli secret" if kept is None else "cli secret"
-    await audit.record(conn, by, operation, "account", user.username, **where)
+    await audit.record(conn, by, operation, "account", user.username, project_id=None, **where)
 
 
-async def delete(conn: Connection, by: Principal, user: User, **where: Unpack[Where]) -> None:
+async def delete(conn: Connection, by: Principal, user: User, **where: str) -> None:
     """End an account, its memberships and sessions; the name can be made again. InUse for the last administrator."""
     if user.admin:
         await _another(conn, user)
     await conn.execute(DELETE, user.id)
-    await audit.record(conn, by, "delete", "account", user.username, **where)
+    await audit.record(conn, by, "delete", "account", user.username, project_id=None, **where)
 
 
 async def _another(conn: Connection, user: User) -> None:

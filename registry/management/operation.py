@@ -10,7 +10,6 @@ import msgspec
 from ...core.access import Action, Principal, Rights, SystemAction
 from ...core.oci.errors import NotFound
 from ...core.records.artifacts import Actor
-from ...core.records.audit import Where
 from ...core.records.database import Connection, Database
 from ...core.secrets import Vault
 from ...core.signin import SignIn
@@ -75,7 +74,7 @@ class Call(Generic[Q]):
         return int(text)
 
     @property
-    def audit(self) -> Where:
+    def audit(self) -> dict[str, str]:
         """Where the request came from, for `core.records.audit.record`."""
         return {"address": self.actor.address, "request_id": self.actor.request_id}
 

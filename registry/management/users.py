@@ -132,6 +132,7 @@ async def _create(call: Call[NoQuery]) -> Answer:
                 call.principal,
                 asked.username,
                 hashed,
+                admin=False,
                 email=asked.email or None,
                 realname=asked.realname,
                 comment=asked.comment,
