@@ -390,8 +390,9 @@ CREATE TABLE event (
 CREATE INDEX event_order ON event (xid, id);
 COMMENT ON TABLE event IS 'Outbox: written by the transaction that did it, read in (xid, id) order below the oldest running transaction, so none is skipped';
 
+CREATE SEQUENCE access_log_id;
 CREATE TABLE access_log (
-    log_id bigint GENERATED ALWAYS AS IDENTITY,
+    log_id bigint NOT NULL DEFAULT CASE WHEN pg_current_xact_id() IS NOT NULL THEN nextval('access_log_id') END,
     username text NOT NULL,
     project_id bigint,
     repo_name text COLLATE "C" NOT NULL DEFAULT '',
@@ -403,14 +404,56 @@ CREATE TABLE access_log (
     result boolean NOT NULL DEFAULT true,
     address text NOT NULL DEFAULT '',
     request_id text NOT NULL DEFAULT '',
-    chain bytea,
     PRIMARY KEY (op_time, log_id)
 ) PARTITION BY RANGE (op_time);
 CREATE TABLE access_log_default PARTITION OF access_log DEFAULT;
-CREATE INDEX access_log_project ON access_log (project_id, op_time);
+CREATE INDEX access_log_project ON access_log (project_id, log_id);
+CREATE INDEX access_log_order ON access_log (log_id);
 COMMENT ON TABLE access_log IS 'Who did what: changes in their own transaction, pulls in batches. Partitioned by month; the worker makes partitions ahead';
+COMMENT ON COLUMN access_log.log_id IS 'Given after the transaction has its number: so none below one can still come, once the transactions of that moment have ended';
 COMMENT ON COLUMN access_log.resource IS 'What it was done to: a digest, an account, a project ...';
-COMMENT ON COLUMN access_log.chain IS 'Hash over the row and its predecessor, once sealed';
+
+CREATE TABLE audit_checkpoint (
+    number bigint PRIMARY KEY,
+    after_id bigint NOT NULL,
+    last_id bigint NOT NULL,
+    row_count int NOT NULL,
+    total bigint NOT NULL,
+    first_time timestamptz NOT NULL,
+    last_time timestamptz NOT NULL,
+    chain bytea NOT NULL,
+    hints bytea NOT NULL,
+    made_at timestamptz NOT NULL,
+    kid text COLLATE "C" NOT NULL DEFAULT '',
+    signature bytea NOT NULL DEFAULT ''
+);
+ALTER TABLE audit_checkpoint ALTER COLUMN hints SET STORAGE EXTERNAL;
+CREATE UNIQUE INDEX audit_checkpoint_last ON audit_checkpoint (last_id);
+CREATE UNIQUE INDEX audit_checkpoint_total ON audit_checkpoint (total);
+COMMENT ON TABLE audit_checkpoint IS 'The rows of access_log after after_id up to last_id, sealed: a hash over each and its predecessor, signed';
+COMMENT ON COLUMN audit_checkpoint.total IS 'Rows sealed since the first checkpoint, these included';
+COMMENT ON COLUMN audit_checkpoint.first_time IS 'The least op_time among them; last_time is the greatest';
+COMMENT ON COLUMN audit_checkpoint.chain IS 'SHA-256 over the predecessor''s hash and a row, for the last of them';
+COMMENT ON COLUMN audit_checkpoint.hints IS 'CRC-32 of each row, to say which was altered; not signed';
+
+CREATE TABLE audit_purge (
+    number bigint PRIMARY KEY,
+    last_id bigint NOT NULL,
+    total bigint NOT NULL,
+    chain bytea NOT NULL,
+    before timestamptz NOT NULL,
+    made_at timestamptz NOT NULL,
+    username text NOT NULL,
+    kid text COLLATE "C" NOT NULL DEFAULT '',
+    signature bytea NOT NULL DEFAULT ''
+);
+COMMENT ON TABLE audit_purge IS 'Checkpoints up to a number whose rows were older than before, and are gone: where the chain goes on from, signed';
+
+CREATE TABLE audit_key (
+    kid text COLLATE "C" PRIMARY KEY,
+    sealed bytea NOT NULL
+);
+COMMENT ON TABLE audit_key IS 'Public keys of checkpoints, kept after signing_key forgets them; sealed with auth.secretkey, so that the database alone can bring none in';
 
 CREATE TABLE gc_review (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

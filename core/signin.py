@@ -14,11 +14,11 @@ from typing import NoReturn
 
 from cachetools import TTLCache
 
-from .access import Principal
+from .access import ANONYMOUS, Principal
 from .issued import is_issued, matches
 from .oci.errors import QueryInvalid, TooManyRequests, Unauthorized
 from .passwords import Passwords, WeakPassword, check_password
-from .records import brakes, credentials
+from .records import audit, brakes, credentials
 from .records.credentials import Credential
 from .records.database import Connection, Database
 from .records.robots import PREFIX
@@ -38,6 +38,7 @@ class SignIn:
         self._database, self._passwords = database, passwords
         self._secret_key = os.urandom(32)
         self._verified: TTLCache[bytes, tuple[Principal, int]] = TTLCache(10_000, REMEMBERED)
+        self._told: TTLCache[tuple[str, str], bool] = TTLCache(10_000, REMEMBERED)
         self._turn = asyncio.Semaphore(AT_ONCE)
         self._waiting = 0
 
@@ -56,7 +57,7 @@ class SignIn:
         async with self._database.acquire() as conn:
             known = await _known(conn, username, person)
         if known and self._remembers(key, known):
-            return await self._seen(known)
+            return await self._seen(known, address, always=person)
         if self._waiting >= QUEUE:
             raise TooManyRequests("too many people sign in at this moment; try again", headers={"Retry-After": "2"})
         self._waiting += 1
@@ -80,8 +81,8 @@ class SignIn:
         if known is None or not known.usable or not right:
             async with self._database.acquire() as conn:
                 await _braked(conn, username, address)
-            return await self._refuse(username, address)
-        return await self._seen(known)
+            return await self._refuse(username, address, known)
+        return await self._seen(known, address)
 
     async def _verify(self, key: bytes, username: str, password: str, address: str, person: bool) -> Principal:
         # Read again in turn: whoever waited sees the failures, and the success, of those before
@@ -92,7 +93,7 @@ class SignIn:
             await _braked(conn, username, address)
         right = await self._passwords.verify(known.password if known else None, password)
         if known is None or not known.usable or not right:
-            return await self._refuse(username, address)
+            return await self._refuse(username, address, known)
         self._verified[key] = known.principal, known.version
         await self._welcome(known, username, password, address)
         return known.principal
@@ -103,17 +104,35 @@ class SignIn:
         async with self._database.transaction() as conn:
             await brakes.forgive(conn, username, address)
             await credentials.used(conn, known)
+            await self._tell(conn, known, address)
             if newer:
                 await credentials.rehash(conn, known, newer)
 
-    async def _seen(self, known: Credential) -> Principal:
-        if known.idle:
+    async def _seen(self, known: Credential, address: str, always: bool = False) -> Principal:
+        told = not always and (known.principal.key, address) in self._told
+        if known.idle or not told:
             async with self._database.transaction() as conn:
                 await credentials.used(conn, known)
+                if not told:
+                    await self._tell(conn, known, address)
         return known.principal
 
-    async def _refuse(self, username: str, address: str) -> NoReturn:
-        await self._database.run(lambda conn: brakes.failed(conn, username, address))
+    async def _tell(self, conn: Connection, known: Credential, address: str) -> None:
+        """A row of the audit trail: for whoever sends a password with each request, one in REMEMBERED seconds."""
+        who = known.principal
+        await audit.record(conn, who, "login", who.kind, who.name, address=address)
+        self._told[who.key, address] = True
+
+    async def _refuse(self, username: str, address: str, known: Credential | None) -> NoReturn:
+        # A name that nobody has may be a password typed into the wrong field: it is not written down.
+        who = known.principal if known else ANONYMOUS
+
+        async def count(conn: Connection) -> None:
+            await brakes.failed(conn, username, address)
+            kind = who.kind if known else "account"
+            await audit.refused(conn, who, "login", kind, who.name, address)
+
+        await self._database.run(count)
         raise Unauthorized(_REFUSED)
 
     def _key(self, username: str, password: str) -> bytes:

@@ -16,7 +16,13 @@ from typing import Annotated, Any, cast
 
 import jwt
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    ECDSA,
+    SECP256R1,
+    EllipticCurvePrivateKey,
+    generate_private_key,
+)
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -143,6 +149,13 @@ class KeyRing:
         if principal.ceiling is not None:
             claims["access"] = sorted(principal.ceiling)
         return jwt.encode(claims, private, ALGORITHM, {"kid": kid}), now
+
+    async def attest(self, text: bytes) -> tuple[dict[str, Any], bytes]:
+        """A signature (ECDSA over SHA-256, DER) of a text that is no token's, and the public key as a JWK."""
+        await self._fresh()
+        assert self._signer is not None, "start() was not called"
+        kid, private = self._signer
+        return next(jwk for jwk in self._jwks if jwk["kid"] == kid), private.sign(text, ECDSA(SHA256()))
 
     async def verify(self, token: str) -> Token:
         """Who a token is for, or TokenInvalid, the same for every reason."""

@@ -110,7 +110,7 @@ class Registry:
         driver = open_store(config)
         stack.push_async_callback(driver.close)
         await driver.check()
-        pulls = PullLog(database)
+        pulls = PullLog(database, share=config.audit.pulls)
         stack.push_async_callback(pulls.close)
         self._background(pulls.run())
         store = Store(database, driver, limits(config), pulls)

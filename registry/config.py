@@ -16,6 +16,7 @@ import yaml
 from .environment import BadVariable, assign, overlay
 from .faults import faults
 from .sections import (
+    Audit,
     Auth,
     Cache,
     Curves,
@@ -61,6 +62,7 @@ class Config(Section, frozen=True):
     metrics: Switch = Switch()
     worker: Worker = Worker()
     ingest: Ingest = Ingest()
+    audit: Audit = Audit()
 
     def to_yaml(self, redacted: bool = True) -> str:
         """The configuration in effect, secrets as `***` unless redacted is false. `load` reads it back."""

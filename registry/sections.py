@@ -169,6 +169,10 @@ class Log(Section, frozen=True):
     format: Literal["json", "console"] = "json"
 
 
+class Audit(Section, frozen=True):
+    pulls: Annotated[float, Meta(ge=0, le=1)] = 1.0
+
+
 class Worker(Section, frozen=True):
     enabled: bool = True
     concurrency: Count = 10

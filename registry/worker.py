@@ -12,10 +12,14 @@ from dataforge_registry.core.records.events import Event
 from dataforge_registry.core.records.partitions import ensure_partitions
 from dataforge_registry.core.records.pulls import PullLog
 from dataforge_registry.core.sandbox import Sandbox, SandboxLimits
+from dataforge_registry.core.sealing import Signer
+from dataforge_registry.core.secrets import Vault
+from dataforge_registry.core.signing import KeyRing
 from dataforge_registry.core.store import Store
 from dataforge_registry.core.work import deletions, gc, gc_run, ingest, manifests, mover, relay, schedule, verdicts
 from dataforge_registry.core.work.queue import Queue
 from dataforge_registry.core.work.reaper import Reaper
+from dataforge_registry.core.work.sealer import ROWS, Sealer
 from dataforge_registry.core.work.task import Kind, Task, Wanted
 from dataforge_registry.core.work.worker import Step, Worker
 from dataforge_registry.drivers.base import Driver
@@ -92,11 +96,20 @@ def create_worker(
             Step("mover", mover.Mover(database, driver).step, 0.5, mover.BATCH),
             Step("gc", collector.step, 5.0, gc.BATCH),
             Step("deletions", deleter.step, 2.0, deletions.BATCH),
+            Step("sealer", Sealer(database, signer(config, database)).step, 5.0, ROWS),
             Step("schedules", schedule.Clock(database, schedules).step, 1.0, schedule.BATCH),
             Step("lost jobs", queue.revive, silence, work.VANISHED_BATCH),
         ],
         close=sandbox.close,
     )
+
+
+def signer(config: Config, database: Database) -> Signer | None:
+    """What signs the audit trail; None: there is no master secret."""
+    if not config.auth.secretkey:
+        return None
+    vault, token = Vault(config.auth.secretkey), config.auth.token
+    return Signer(KeyRing(database, vault, token.issuer, token.service), vault)
 
 
 def gc_over(

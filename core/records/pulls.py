@@ -5,6 +5,7 @@ What a crash may lose is the last second of pulls (model.md section 3); a change
 
 import asyncio
 import logging
+import random
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -85,14 +86,15 @@ class PullLog:
     """Pulls of one process on their way to the records.
 
     `record` is cheap and never waits; `run` flushes every `interval` seconds until cancelled; `close` flushes what is
-    left. While the database cannot be used, up to `bound` pulls wait; further ones are dropped, with one line in the
-    log for each outage.
+    left. All are counted, and a `share` of them, picked at random, gets a row of the audit trail. While the database
+    cannot be used, up to `bound` pulls wait; further ones are dropped, with one line in the log for each outage.
     """
 
-    def __init__(self, database: Database, *, interval: float = 1.0, bound: int = 100_000) -> None:
+    def __init__(self, database: Database, *, interval: float = 1.0, bound: int = 100_000, share: float = 1.0) -> None:
         self._database = database
         self._interval = interval
         self._bound = bound
+        self._share = share
         self._fresh: list[tuple[Pull, float]] = []
         self._rows: list[tuple[Pull, float]] = []
         self._artifacts: dict[int, float] = {}
@@ -142,7 +144,7 @@ class PullLog:
 
     def _fold(self) -> None:
         fresh, self._fresh = self._fresh, []
-        self._rows += fresh
+        self._rows += fresh if self._share >= 1 else [each for each in fresh if random.random() < self._share]
         for pull, at in fresh:
             self._artifacts[pull.artifact_id] = at
             if pull.tag_id is not None:

@@ -89,4 +89,4 @@ async def test_a_month_read_by_time_reads_one_partition(database: Database) -> N
         indexes = await conn.fetchval("SELECT count(*) FROM pg_indexes WHERE tablename = 'access_log_2024_12'")
     assert "access_log_2024_12" in text
     assert "access_log_default" not in text
-    assert indexes == 2
+    assert indexes == 3

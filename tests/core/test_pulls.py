@@ -199,3 +199,17 @@ async def test_run_flushes_by_itself_and_a_cancelled_flush_is_finished(database:
             await running
     await log.close()
     assert await counts(database) == (1, 1)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("share", "rows"), [(0.0, range(1)), (0.5, range(1, 200)), (1.0, range(200, 201))])
+async def test_a_share_is_logged_and_all_are_counted(
+    database: Database, pulls: list[Pull], share: float, rows: range
+) -> None:
+    log = PullLog(database, share=share)
+    for _ in range(200):
+        log.record(pulls[0])
+    await log.flush()
+    counted, logged = await counts(database)
+    assert counted == 200
+    assert logged in rows

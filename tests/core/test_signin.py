@@ -184,3 +184,26 @@ def test_a_weak_password_is_refused(password: str) -> None:
 def test_a_random_password_is_strong_enough_to_be_taken() -> None:
     assert check_password(random_password()) != random_password()
     assert random_password().isalnum()  # one that begins with a dash is an option to `oras login -p`
+
+
+@pytest.mark.asyncio
+async def test_sign_ins_are_audited_and_no_name_that_nobody_has(sign_in: SignIn, database: Database) -> None:
+    async def rows() -> list[tuple[object, ...]]:
+        async with database.acquire() as conn:
+            found = await conn.fetch(
+                "SELECT username, resource_type, resource, address, result FROM access_log"
+                " WHERE operation = 'login' ORDER BY log_id"
+            )
+        return [tuple(row) for row in found]
+
+    for _ in range(3):
+        await sign_in.password("ann", PASSWORD, HOME)
+    await sign_in.password("ann", PASSWORD, HOME, person=True)  # at the page where people sign in: each time
+    await refusal(sign_in, "ANN", "wrong password")
+    await refusal(sign_in, "typed my password here", "ann")
+    assert await rows() == [
+        ("Ann", "account", "Ann", HOME, True),
+        ("Ann", "account", "Ann", HOME, True),
+        ("Ann", "account", "Ann", HOME, False),
+        ("", "account", "", HOME, False),
+    ]
