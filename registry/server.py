@@ -9,7 +9,6 @@ what it cannot start for is said once. The first line on stdout says the address
 import asyncio
 import gc
 import importlib
-import ipaddress
 import os
 import signal
 import socket
@@ -22,6 +21,7 @@ from typing import Any
 
 from .config import Config
 from .failures import CommandError
+from .listening import address
 from .sections import Http
 
 FACTORY = "dataforge_registry.registry.app:create_app"
@@ -32,30 +32,6 @@ RESTART_SECONDS = 1.0
 """Pause before a worker that died is started again."""
 STOP_SECONDS = 5.0
 """What a worker has beyond `http.drain` before it is killed."""
-
-
-def listen(config: Config) -> socket.socket:
-    """The listening socket, not inherited by other programs. CommandError says what is in the way."""
-    http = config.http
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(http.host, http.port, type=socket.SOCK_STREAM)[0]
-    except OSError as error:
-        raise CommandError(f"cannot listen on {http.host}: {error.strerror or error}") from None
-    if config.auth.mode == "none" and not ipaddress.ip_address(address[0]).is_loopback:
-        raise CommandError(
-            f"without authentication only this machine may connect: --auth none needs a loopback host, not {http.host}"
-        )
-    sock = socket.socket(family, kind)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    try:
-        sock.bind(address)
-        sock.listen(http.backlog)
-    except OSError as error:
-        sock.close()
-        hint = "; stop the other program or choose another --port" if error.errno == 98 else ""
-        raise CommandError(f"cannot listen on {http.host} port {http.port}: {error.strerror}{hint}") from None
-    return sock
 
 
 def check_tls(http: Http) -> None:
@@ -72,12 +48,6 @@ def check_tls(http: Http) -> None:
             raise CommandError(
                 f"http.tls: {http.tls.certificate} and {http.tls.key} are no certificate and its key in PEM"
             ) from None
-
-
-def address(http: Http, sock: socket.socket) -> str:
-    """The URL of a listening socket."""
-    host, port = sock.getsockname()[:2]
-    return f"{'https' if http.tls.certificate else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def serve(config: Config, sock: socket.socket, factory: str = FACTORY) -> int:

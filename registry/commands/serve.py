@@ -50,11 +50,12 @@ def serve(
         worker__enabled=worker,
     )
     from .. import logs, server
+    from ..listening import listen
     from ..provision import provisioned
 
     logs.configure(settings.log)
     server.check_tls(settings.http)
-    with server.listen(settings) as sock, provisioned(settings) as complete:
+    with listen(settings) as sock, provisioned(settings) as complete:
         code = server.serve(complete, sock)
     raise typer.Exit(code)
 

@@ -17,6 +17,7 @@ from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
+from ..listening import own_socket
 from ..middleware import answer
 from ..sections import Http
 from .grammar import HOST, REASONS
@@ -102,7 +103,7 @@ async def serve(app: Any, http: Http, sock: socket.socket, ready: Callable[[], N
     logging.getLogger("_granian").setLevel(logging.ERROR)
     async with lifespan(app) as state:
         in_flight = InFlight(Heads(app, http), state)
-        server = Listening(in_flight, http, sock)
+        server = Listening(in_flight, http, own_socket(sock, http.backlog))  # from now on clients may come
         running = asyncio.create_task(server.serve())
         ready()
         waiting = asyncio.create_task(stop.wait())

@@ -325,12 +325,17 @@ def alive(pid: int) -> bool:
 @pytest.mark.asyncio
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("engine", ["hypercorn", "granian"])
-async def test_workers_share_the_port_and_a_dead_one_is_started_again(serving: Serving, engine: str) -> None:
+async def test_workers_share_the_port_and_a_dead_one_is_started_again(
+    serving: Serving, engine: str, tmp_path: Path
+) -> None:
     async with serving("--workers", "2", "--engine", engine) as server:
         first = workers_of(server.process.pid)
         assert len(first) == 2
         for _ in range(20):
             assert (await server.get("/v2/"))[0] == 200
+        given = ("--port", str(server.port), "--workers", "2", "--engine", engine, "--data", str(tmp_path / "other"))
+        other = await asyncio.to_thread(dfr, *SERVE, *given)
+        assert "Address already in use" in refused(other)
         os.kill(first[0], signal.SIGKILL)
         await until(lambda: len(set(workers_of(server.process.pid)) - {first[0]}) == 2)
         assert (await server.get("/v2/"))[0] == 200
