@@ -553,11 +553,30 @@ CREATE TABLE immutable_rule (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     project_id bigint NOT NULL REFERENCES project ON DELETE CASCADE,
     rule jsonb NOT NULL,
+    repositories jsonb NOT NULL,
+    tags jsonb NOT NULL,
     enabled boolean NOT NULL DEFAULT true,
     creation_time timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX immutable_rule_project ON immutable_rule (project_id);
-COMMENT ON TABLE immutable_rule IS 'Which tags may not move, in Harbor''s selector grammar';
+COMMENT ON TABLE immutable_rule IS 'Which tags may not move or go, in Harbor''s selector grammar. The triggers of section 7 hold it, whoever moves or deletes';
+COMMENT ON COLUMN immutable_rule.rule IS 'As it was sent';
+COMMENT ON COLUMN immutable_rule.repositories IS 'Compiled selectors, all of which must hold: {re, not} of the name below the project';
+COMMENT ON COLUMN immutable_rule.tags IS 'The same of the tag: {re, not}, or {labels, not} of its artifact';
+
+CREATE TABLE hold (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    project_id bigint NOT NULL REFERENCES project,
+    repository_id bigint REFERENCES repository,
+    artifact_id bigint REFERENCES artifact,
+    reason text NOT NULL,
+    username text NOT NULL,
+    creation_time timestamptz NOT NULL DEFAULT now(),
+    UNIQUE NULLS NOT DISTINCT (project_id, repository_id, artifact_id)
+);
+CREATE INDEX hold_artifact ON hold (artifact_id) WHERE artifact_id IS NOT NULL;
+CREATE INDEX hold_repository ON hold (repository_id) WHERE repository_id IS NOT NULL;
+COMMENT ON TABLE hold IS 'A legal hold: what it covers is deleted by nobody until it is lifted. Of an artifact, or with nulls of a whole repository or project';
 
 CREATE TABLE remote_registry (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -1558,6 +1577,88 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION manifests_put IS 'Pushes of manifests that share no artifact and no tag: references, versions and catalogue, tags, accessories, history, events, audit and charge, in the lock order of reliability 3.2.3, the repository before its tags';
 
+CREATE FUNCTION labelled(p_artifact bigint, p_names jsonb) RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT NOT EXISTS (SELECT FROM jsonb_array_elements_text(p_names) AS n(name) WHERE NOT EXISTS (
+    SELECT FROM artifact_label l JOIN label b ON b.id = l.label_id WHERE l.artifact_id = p_artifact AND b.name = n.name))
+$$;
+COMMENT ON FUNCTION labelled IS 'Whether an artifact carries all labels of these names';
+
+CREATE FUNCTION immutable_by(p_project bigint, p_repository text, p_tag text, p_artifact bigint) RETURNS bigint LANGUAGE sql STABLE AS $$
+  SELECT r.id FROM immutable_rule r
+  WHERE r.project_id = p_project AND r.enabled
+    AND NOT EXISTS (SELECT FROM jsonb_array_elements(r.repositories) AS s
+      WHERE (substr(p_repository, strpos(p_repository, '/') + 1) ~ (s ->> 're')) = (s ->> 'not')::boolean)
+    AND NOT EXISTS (SELECT FROM jsonb_array_elements(r.tags) AS s
+      WHERE CASE WHEN s ? 're' THEN p_tag ~ (s ->> 're') ELSE labelled(p_artifact, s -> 'labels') END = (s ->> 'not')::boolean)
+  ORDER BY r.id LIMIT 1
+$$;
+COMMENT ON FUNCTION immutable_by IS 'The rule that keeps a tag where it is, null where none does';
+
+CREATE FUNCTION held_by(p_project bigint, p_repository bigint, p_artifact bigint) RETURNS bigint LANGUAGE sql STABLE AS $$
+  SELECT min(id) FROM hold WHERE project_id = p_project
+    AND (repository_id IS NULL OR repository_id = p_repository) AND (artifact_id IS NULL OR artifact_id = p_artifact)
+$$;
+COMMENT ON FUNCTION held_by IS 'The hold that covers an artifact (or with nulls a repository or project itself), null where none does';
+
+CREATE FUNCTION guard_tag() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE r repository; v_id bigint;
+BEGIN
+  SELECT * INTO r FROM repository WHERE repository_id = OLD.repository_id;
+  IF coalesce(current_setting('dataforge.expiring', true), '') <> 'on' THEN  -- retention, where a policy says that also these go
+    PERFORM 1 FROM immutable_rule WHERE project_id = r.project_id AND enabled LIMIT 1;
+    IF FOUND THEN
+      v_id := immutable_by(r.project_id, r.name, OLD.name, OLD.artifact_id);
+      IF v_id IS NOT NULL THEN
+        PERFORM refuse('RG412', 'TAG_IMMUTABLE', jsonb_build_object('repository', r.name, 'tag', OLD.name, 'rule', v_id));
+      END IF;
+    END IF;
+  END IF;
+  IF TG_OP = 'UPDATE' THEN RETURN NEW; END IF;
+  v_id := held_by(r.project_id, r.repository_id, OLD.artifact_id);
+  IF v_id IS NOT NULL THEN PERFORM refuse('RG412', 'HELD', jsonb_build_object('hold', v_id, 'reason', (SELECT reason FROM hold WHERE id = v_id))); END IF;
+  RETURN OLD;
+END $$;
+COMMENT ON FUNCTION guard_tag IS 'No path moves or removes an immutable tag, or removes a tag of what is held';
+
+CREATE TRIGGER guard_moved_tag BEFORE UPDATE OF artifact_id ON tag FOR EACH ROW WHEN (OLD.artifact_id <> NEW.artifact_id) EXECUTE FUNCTION guard_tag();
+CREATE TRIGGER guard_removed_tag BEFORE DELETE ON tag FOR EACH ROW EXECUTE FUNCTION guard_tag();
+
+CREATE FUNCTION guard_artifact() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE v_id bigint; t record;
+BEGIN
+  v_id := held_by(OLD.project_id, OLD.repository_id, OLD.id);
+  IF v_id IS NOT NULL THEN PERFORM refuse('RG412', 'HELD', jsonb_build_object('hold', v_id, 'reason', (SELECT reason FROM hold WHERE id = v_id))); END IF;
+  -- a sparse project lets a child of a live index go, but not of one that may not change or go itself
+  FOR t IN WITH RECURSIVE above AS (
+      SELECT f.artifact_id AS id FROM artifact_reference f WHERE f.child_id = OLD.id
+      UNION SELECT f.artifact_id FROM above JOIN artifact_reference f ON f.child_id = above.id)
+    SELECT a.id, a.repository_name, g.name FROM above JOIN artifact a ON a.id = above.id LEFT JOIN tag g ON g.artifact_id = a.id
+    WHERE a.deleted_at IS NULL LOOP
+    v_id := held_by(OLD.project_id, OLD.repository_id, t.id);
+    IF v_id IS NOT NULL THEN PERFORM refuse('RG412', 'HELD', jsonb_build_object('hold', v_id, 'reason', (SELECT reason FROM hold WHERE id = v_id))); END IF;
+    v_id := immutable_by(OLD.project_id, t.repository_name, t.name, t.id);
+    IF t.name IS NOT NULL AND v_id IS NOT NULL THEN
+      PERFORM refuse('RG412', 'TAG_IMMUTABLE', jsonb_build_object('repository', t.repository_name, 'tag', t.name, 'rule', v_id));
+    END IF;
+  END LOOP;
+  RETURN NEW;
+END $$;
+COMMENT ON FUNCTION guard_artifact IS 'No path deletes what is held, or a child of an index that is held or has an immutable tag';
+
+CREATE TRIGGER guard_deleted_artifact BEFORE UPDATE OF deleted_at ON artifact FOR EACH ROW
+WHEN (OLD.deleted_at IS NULL AND NEW.deleted_at IS NOT NULL) EXECUTE FUNCTION guard_artifact();
+
+CREATE FUNCTION guard_project() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE v_id bigint := (SELECT min(id) FROM hold WHERE project_id = OLD.project_id);
+BEGIN
+  IF v_id IS NOT NULL THEN PERFORM refuse('RG412', 'HELD', jsonb_build_object('hold', v_id, 'reason', (SELECT reason FROM hold WHERE id = v_id))); END IF;
+  RETURN NEW;
+END $$;
+COMMENT ON FUNCTION guard_project IS 'A project goes only without holds';
+
+CREATE TRIGGER guard_deleted_project BEFORE UPDATE OF deleted ON project FOR EACH ROW
+WHEN (NEW.deleted AND NOT OLD.deleted) EXECUTE FUNCTION guard_project();
+
 CREATE FUNCTION artifact_delete(p_repository bigint, p_digest text, p_undo interval, p_username text, p_address text, p_request text)
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE a artifact; v_sparse boolean; v_tags text[]; v_now timestamptz := clock_timestamp();
@@ -1733,6 +1834,7 @@ BEGIN
     AND f.child_id = a.id AND p.id = f.artifact_id AND p.deleted_at IS NULL;
   SELECT coalesce(array_agg(a.id), '{}') INTO v_purged FROM artifact a
   WHERE a.id = ANY (v_locked) AND a.keep_until <= v_now AND NOT EXISTS (SELECT FROM artifact_reference WHERE child_id = a.id OFFSET 0)
+    AND held_by(a.project_id, a.repository_id, a.id) IS NULL
     AND (a.deleted_at IS NOT NULL OR (NOT a.charged  -- a copy made for an index that is gone
       AND NOT EXISTS (SELECT FROM tag WHERE artifact_id = a.id OFFSET 0)
       AND NOT EXISTS (SELECT FROM artifact_accessory WHERE subject_artifact_id = a.id OFFSET 0)));

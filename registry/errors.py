@@ -34,6 +34,8 @@ TABLE: dict[type[errors.RegistryError], tuple[str, int]] = {
     errors.NotFound: ("NAME_UNKNOWN", 404),
     errors.Conflict: ("DENIED", 409),
     errors.InUse: ("DENIED", 412),
+    errors.TagImmutable: ("DENIED", 412),
+    errors.Held: ("DENIED", 412),
     errors.Unsupported: ("UNSUPPORTED", 400),
     errors.MethodNotAllowed: ("UNSUPPORTED", 405),
     errors.QueryInvalid: ("UNSUPPORTED", 400),

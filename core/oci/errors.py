@@ -8,7 +8,7 @@ RegistryError
 ├── ManifestUnknown, ManifestInvalid, ManifestTooLarge, ManifestUnsupported, ManifestBlobUnknown, ManifestReferenced,
 │   PreconditionFailed, CurveConflict
 ├── Unauthorized (TokenInvalid, ScopeInsufficient), Denied, QuotaExceeded, TooManyRequests
-├── NotFound, Conflict, InUse
+├── NotFound, Conflict, InUse (TagImmutable, Held)
 ├── Unsupported, MethodNotAllowed, QueryInvalid, EncodingUnsupported, RangeNotSatisfiable, HeadersTooLarge
 └── Unavailable
 """
@@ -140,6 +140,14 @@ class Conflict(RegistryError):
 
 class InUse(RegistryError):
     """What still stands on it, or a rule, keeps it from being changed or deleted."""
+
+
+class TagImmutable(InUse):
+    """A rule of the project keeps the tag where it is; detail holds repository, tag and the rule's id."""
+
+
+class Held(InUse):
+    """A legal hold covers it; detail holds the hold's id and its reason."""
 
 
 class Unsupported(RegistryError):

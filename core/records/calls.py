@@ -6,6 +6,8 @@ Their refusals (`refuse(code, word, detail)`, SQLSTATE RGnnn) become the errors 
 import asyncio
 import json
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import asyncpg
@@ -66,6 +68,15 @@ async def fetch(database: Database, statement: str, *args: Any) -> list[asyncpg.
         return await conn.fetch(statement, *args)
 
 
+@contextmanager
+def refusals() -> Iterator[None]:
+    """What schema.sql refuses inside, by a function or by a trigger, is raised as the error it stands for."""
+    try:
+        yield
+    except asyncpg.PostgresError as error:
+        raise refusal(error) from error
+
+
 def refusal(error: asyncpg.PostgresError) -> Exception:
     """The error a refusal or a foreign key stands for; the error itself where it stands for none."""
     if isinstance(error, asyncpg.ForeignKeyViolationError):
@@ -85,6 +96,11 @@ def refusal(error: asyncpg.PostgresError) -> Exception:
         return errors.CurveConflict(f"{said}: push with ?version=next, or under a free number", detail)
     if word in ("QUOTA", "QUOTA_ARTIFACTS"):
         return quota_exceeded(detail, "bytes" if word == "QUOTA" else "artifacts")
+    if word == "TAG_IMMUTABLE":
+        said = "{tag} of {repository} is immutable by rule {rule} of the project: it may neither move nor go"
+        return errors.TagImmutable(said.format(**detail), detail)
+    if word == "HELD":
+        return errors.Held("hold {hold} keeps this from being deleted: {reason}".format(**detail), detail)
     return _copy(_REFUSALS[word], detail)
 
 

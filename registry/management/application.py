@@ -20,10 +20,11 @@ from ...core.body import Body, BodyBroken
 from ...core.oci.errors import MethodNotAllowed, NotFound, QueryInvalid, RegistryError, TokenInvalid, Unauthorized
 from ...core.records import accounts, projects
 from ...core.records.artifacts import Actor
+from ...core.records.calls import refusals
 from ...core.records.database import Connection
 from ..origin import address
 from ..v2.answer import Answer, Request
-from . import current, groups, members, metadata, quotas, robots, system, users
+from . import current, groups, immutable, members, metadata, quotas, robots, system, users
 from . import projects as management_projects
 from .answers import PREFIX
 from .errors import error_answer
@@ -41,6 +42,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *users.OPERATIONS,
     *groups.OPERATIONS,
     *robots.OPERATIONS,
+    *immutable.OPERATIONS,
 )
 
 log = structlog.get_logger("api")
@@ -80,7 +82,8 @@ class ManagementApi:
         body = operation.parse_body(await _body(request)) if operation.body else None
         actor = Actor(principal.name or principal.kind, address(request.scope), state.get("request_id", ""))
         call = Call(self._services, request, principal, actor, path, query, body, rights, project)
-        found = await operation.answer(call)
+        with refusals():
+            found = await operation.answer(call)
         return found._replace(headers={**found.headers, **visit.headers}) if visit.headers else found
 
     def _find(self, method: str, path: str) -> tuple[Operation, dict[str, str]]:

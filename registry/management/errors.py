@@ -14,6 +14,8 @@ TABLE: dict[type[errors.RegistryError], tuple[str, int]] = {
     errors.ManifestUnknown: ("NOT_FOUND", 404),
     errors.Conflict: ("CONFLICT", 409),
     errors.InUse: ("PRECONDITION", 412),
+    errors.TagImmutable: ("PRECONDITION", 412),
+    errors.Held: ("PRECONDITION", 412),
     errors.PreconditionFailed: ("PRECONDITION", 412),
     errors.ManifestReferenced: ("PRECONDITION", 412),
     errors.Denied: ("FORBIDDEN", 403),

@@ -1,0 +1,1 @@
+"""What an organisation decides about its tags: patterns, selectors, immutability and retention."""
