@@ -1705,6 +1705,74 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tag_delete IS 'DELETE of a tag: only the name goes';
 
+CREATE FUNCTION artifact_restore(p_repository bigint, p_digest text, p_tagged boolean, p_lease interval, p_username text, p_address text, p_request text)
+RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE a artifact; t record; v_tags text[];
+BEGIN
+  SELECT * INTO a FROM artifact WHERE repository_id = p_repository AND digest = p_digest;
+  IF NOT FOUND THEN PERFORM refuse('RG404', 'MANIFEST_GONE'); END IF;
+  -- children before what lists them, as a push has them
+  FOR t IN SELECT c.digest FROM artifact_reference f JOIN artifact c ON c.id = f.child_id
+           WHERE f.artifact_id = a.id AND c.deleted_at IS NOT NULL ORDER BY c.digest LOOP
+    PERFORM artifact_restore(p_repository, t.digest, false, p_lease, p_username, p_address, p_request);
+  END LOOP;
+  SELECT * INTO a FROM artifact WHERE repository_id = p_repository AND digest = p_digest FOR UPDATE;
+  IF NOT FOUND THEN PERFORM refuse('RG404', 'MANIFEST_GONE'); END IF;
+  IF a.deleted_at IS NULL THEN RETURN '{}'; END IF;
+  UPDATE artifact SET deleted_at = NULL, keep_until = clock_timestamp() + p_lease WHERE id = a.id;
+  UPDATE curve_version SET deleted_at = NULL, changed = clock_timestamp() WHERE id = a.id;
+  PERFORM 1 FROM repository WHERE repository_id = p_repository FOR NO KEY UPDATE;
+  WITH back AS (
+    INSERT INTO tag AS g (repository_id, artifact_id, name, push_time)
+    SELECT p_repository, a.id, h.name, clock_timestamp() FROM tag_history h
+    WHERE p_tagged AND h.repository_id = p_repository AND h.from_digest = p_digest AND h.to_digest IS NULL AND h.op_time >= a.deleted_at
+      AND NOT EXISTS (SELECT FROM tag_history l WHERE l.repository_id = h.repository_id AND l.name = h.name AND l.id > h.id)
+    ORDER BY h.name ON CONFLICT (repository_id, name) DO NOTHING RETURNING g.name),
+  noted AS (INSERT INTO tag_history (repository_id, name, to_digest, username) SELECT p_repository, name, p_digest, p_username FROM back)
+  SELECT coalesce(array_agg(name ORDER BY name), '{}') INTO v_tags FROM back;
+  PERFORM curves_refresh(ARRAY[p_repository]);
+  INSERT INTO gc_review (kind, target, review_after) VALUES ('artifact', a.id, clock_timestamp() + p_lease);
+  INSERT INTO event (kind, project_id, repository_id, artifact_id, username, payload)
+  VALUES ('artifact.restored', a.project_id, p_repository, a.id, p_username, jsonb_build_object('digest', p_digest, 'tags', v_tags));
+  INSERT INTO access_log (username, project_id, repo_name, repo_tag, operation, resource, address, request_id)
+  VALUES (p_username, a.project_id, a.repository_name, coalesce(v_tags[1], ''), 'restore', p_digest, p_address, p_request);
+  RETURN v_tags;
+END $$;
+COMMENT ON FUNCTION artifact_restore IS 'A deleted artifact inside its undo window is there again, with its children and the tags that went with it and were not given since; answers these';
+
+CREATE FUNCTION tag_restore(p_repository bigint, p_name text, p_digest text, p_lease interval, p_username text, p_address text, p_request text)
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE a artifact; g record; v_digest text;
+BEGIN
+  IF p_digest IS NULL THEN  -- where it was before it last moved or went
+    SELECT from_digest INTO v_digest FROM tag_history WHERE repository_id = p_repository AND name = p_name ORDER BY id DESC LIMIT 1;
+  ELSE
+    SELECT to_digest INTO v_digest FROM tag_history WHERE repository_id = p_repository AND name = p_name AND to_digest = p_digest LIMIT 1;
+  END IF;
+  IF v_digest IS NULL THEN PERFORM refuse('RG404', 'TAG_NEVER'); END IF;
+  PERFORM artifact_restore(p_repository, v_digest, false, p_lease, p_username, p_address, p_request);
+  SELECT * INTO a FROM artifact WHERE repository_id = p_repository AND digest = v_digest AND deleted_at IS NULL FOR KEY SHARE;
+  IF NOT FOUND THEN PERFORM refuse('RG404', 'MANIFEST_GONE'); END IF;
+  PERFORM 1 FROM repository WHERE repository_id = p_repository FOR NO KEY UPDATE;
+  SELECT o.id, o.artifact_id AS target, x.digest INTO g FROM tag o JOIN artifact x ON x.id = o.artifact_id
+  WHERE o.repository_id = p_repository AND o.name = p_name FOR UPDATE OF o;
+  IF FOUND AND g.target = a.id THEN RETURN v_digest; END IF;
+  IF g.id IS NOT NULL THEN
+    UPDATE tag SET artifact_id = a.id, push_time = clock_timestamp() WHERE id = g.id;
+    INSERT INTO gc_review (kind, target, review_after) VALUES ('artifact', g.target, clock_timestamp() + p_lease);
+  ELSE
+    INSERT INTO tag (repository_id, artifact_id, name, push_time) VALUES (p_repository, a.id, p_name, clock_timestamp());
+  END IF;
+  INSERT INTO tag_history (repository_id, name, from_digest, to_digest, username) VALUES (p_repository, p_name, g.digest, v_digest, p_username);
+  PERFORM curves_refresh(ARRAY[p_repository]);
+  INSERT INTO event (kind, project_id, repository_id, artifact_id, username, payload)
+  VALUES ('tag.restored', a.project_id, p_repository, a.id, p_username, jsonb_build_object('digest', v_digest, 'tag', p_name));
+  INSERT INTO access_log (username, project_id, repo_name, repo_tag, operation, resource_type, resource, address, request_id)
+  VALUES (p_username, a.project_id, a.repository_name, p_name, 'restore', 'tag', v_digest, p_address, p_request);
+  RETURN v_digest;
+END $$;
+COMMENT ON FUNCTION tag_restore IS 'A tag names again what it named (null: before its last move or removal), also where that was deleted and its undo window runs; answers the digest';
+
 CREATE FUNCTION repository_make(p_project text, p_name text, p_autocreate boolean, p_username text, p_address text, p_request text)
 RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE v_project bigint; v_id bigint;

@@ -20,6 +20,8 @@ _REFUSALS: dict[str, errors.RegistryError] = {
     "BLOB_UNKNOWN": errors.BlobUnknown("this repository has no such blob"),
     "BLOB_REFERENCED": errors.BlobReferenced("a manifest of this repository uses the blob; delete the manifest first"),
     "MANIFEST_UNKNOWN": errors.ManifestUnknown("this repository has no such tag or manifest"),
+    "MANIFEST_GONE": errors.ManifestUnknown("this repository has no such manifest, nor one deleted so lately"),
+    "TAG_NEVER": errors.ManifestUnknown("the tag has never named that here: its history tells what it named"),
     "MANIFEST_REFERENCED": errors.ManifestReferenced("an index of this repository lists the manifest; delete it first"),
     "SIZE_INVALID": errors.SizeInvalid("a descriptor's size is not the size of the content that is stored"),
     "VERSIONS_USED": errors.CurveConflict("the repository's version numbers are used up: push under a tag of your own"),

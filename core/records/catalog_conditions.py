@@ -188,7 +188,10 @@ def _time(query: Query, column: str, condition: Condition) -> str:
 def moment(text: str) -> datetime:
     """ISO 8601, UTC where it does not say; ValueError."""
     found = datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    try:
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError:  # the first hours of year 1, east of Greenwich
+        raise ValueError(f"{text} is before year 1") from None
 
 
 def _moments(query: Query, column: str, condition: Condition, parse: Callable[[str], Any]) -> str:

@@ -23,6 +23,13 @@ SELECT {ENTRY} FROM (
     SELECT repository_id FROM repository WHERE project_id = home.project_id AND name = $5 OFFSET 0) AS r
   JOIN curve c ON c.id = r.repository_id
 ) AS q {JOINED}"""
+SELECT_ONE = f"""WITH {HOME}
+SELECT {ENTRY} FROM (
+  SELECT o.id AS version_id FROM home CROSS JOIN LATERAL (
+    SELECT repository_id FROM repository WHERE project_id = home.project_id AND name = $5 OFFSET 0) AS h
+  CROSS JOIN LATERAL (
+    SELECT id FROM artifact WHERE repository_id = h.repository_id AND digest = $6 AND deleted_at IS NULL OFFSET 0) AS o
+) AS q {JOINED}"""
 USES = """SELECT v.id AS version_id, NULL::text AS sorted, v.id AS key FROM (
   SELECT f.artifact_id AS id FROM artifact_blob_ref f WHERE f.blob_digest = $2::text
   UNION SELECT f.artifact_id FROM segment s JOIN artifact_blob_ref f ON f.blob_digest = s.blob_digest
@@ -35,7 +42,7 @@ FROM curve_version v JOIN curve c ON c.id = v.curve_id
 WHERE v.changed >= $2 AND (v.changed, v.id) > ($2, $3) AND c.project_id = ANY ($1::bigint[])
 ORDER BY v.changed, v.id LIMIT $4"""
 
-HOT = (SELECT_VERSIONS, SELECT_LATEST)
+HOT = (SELECT_VERSIONS, SELECT_LATEST, SELECT_ONE)
 _LAST = 2**63 - 1
 
 
@@ -52,6 +59,12 @@ async def latest(database: Database, asker: Asker, repository: str) -> asyncpg.R
     """The latest version of a curve."""
     async with database.acquire() as conn:
         return await conn.fetchrow(SELECT_LATEST, *asker.arguments, repository)
+
+
+async def version(database: Database, asker: Asker, repository: str, digest: str) -> asyncpg.Record | None:
+    """One version of a curve."""
+    async with database.acquire() as conn:
+        return await conn.fetchrow(SELECT_ONE, *asker.arguments, repository, digest)
 
 
 async def uses(

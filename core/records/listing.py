@@ -119,7 +119,7 @@ def _value(kind: Kind, name: str, text: str | None) -> Any:
                 return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
             case "time":
                 found = datetime.fromisoformat(text.replace(" ", "T"))
-                return found if found.tzinfo else found.replace(tzinfo=UTC)
+                return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, KeyError, OverflowError):
         raise QueryInvalid(f"{name}: {text[:80]!r} is no {kind}") from None
     return text

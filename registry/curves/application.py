@@ -25,7 +25,7 @@ from ..engines.inbox import AnswerCut
 from ..errors import error_answer
 from ..origin import address
 from ..v2.answer import Answer, Request
-from . import data, diff, files, links, openapi, search, segments, tables, welldata, wells
+from . import data, diff, files, history, holds, links, openapi, search, segments, tables, welldata, wells
 from .call import Call, Services
 
 PREFIX = b"/api/v1/"
@@ -35,6 +35,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *data.ENDPOINTS,
     *diff.ENDPOINTS,
     *files.ENDPOINTS,
+    *history.ENDPOINTS,
+    *holds.ENDPOINTS,
     *links.ENDPOINTS,
     *search.ENDPOINTS,
     *segments.ENDPOINTS,

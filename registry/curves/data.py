@@ -22,6 +22,7 @@ from ..v2.answer import Answer
 from ..v2.conditional import not_modified
 from .call import Call, Services
 from .opened import OpenedCurve, open_curve
+from .times import At
 
 MOST_CURVES = 50
 MOST_ROWS = 4 << 20
@@ -40,6 +41,7 @@ class WindowQuery(msgspec.Struct, frozen=True, rename={"start": "from", "stop": 
     step: Annotated[FixedText | None, described("Spacing of a regular grid, in that unit, interpolated.")] = None
     bins: Annotated[Bins | None, described("Least and greatest value in so many bins, as JSON.")] = None
     format: Annotated[FixedText | None, described(f"One of {', '.join(SERVED)}; else as Accept says.")] = None
+    at: At = None
 
 
 @dataclass(frozen=True)
@@ -195,7 +197,7 @@ async def _answer(call: Call[WindowQuery]) -> Answer:
     reference = Reference.parse("/".join(path[name] for name in ("project", "well", "frame", "curve")))
     if reference.base is not None:
         raise CurveError("a reference here has no address in front")
-    return await data_answer(call, call.query, [await open_curve(call, reference)])
+    return await data_answer(call, call.query, [await open_curve(call, reference, call.query.at)])
 
 
 ENDPOINTS = (

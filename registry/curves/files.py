@@ -1,16 +1,19 @@
 """Curves as files that any Parquet reader opens by range: GET and HEAD /api/v1/files/..."""
 
+import msgspec
+
 from ...core.curves.joined import WRITER, joined_file
 from ...core.curves.names import LATEST, Reference
 from ...core.curves.read import plan
 from ...core.oci.errors import ManifestUnknown, QueryInvalid
 from ...core.oci.media import PARQUET
-from ..endpoint import Endpoint, NoQuery
+from ..endpoint import Endpoint
 from ..ranges import parse_range
 from ..v2.answer import Answer, Request
 from ..v2.conditional import not_modified, wanted_range
 from .call import Call, Services
 from .opened import OpenedCurve, open_curve
+from .times import At
 
 SUFFIX = ".parquet"
 IMMUTABLE, REVALIDATE = "private, max-age=31536000, immutable", "private, no-cache"
@@ -68,13 +71,19 @@ def file_name(reference: Reference) -> str:
     return f"{'_'.join([*reference.segments[1:], target])}{SUFFIX}"
 
 
-async def _answer(call: Call[NoQuery]) -> Answer:
+class FileQuery(msgspec.Struct, frozen=True):
+    """Which version."""
+
+    at: At = None
+
+
+async def _answer(call: Call[FileQuery]) -> Answer:
     path = call.path
     if not path["file"].endswith(SUFFIX):
         raise ManifestUnknown(f"files here end in {SUFFIX}: CURVE{SUFFIX} or CURVE@TAG{SUFFIX}")
     stem = path["file"].removesuffix(SUFFIX)
     reference = Reference.parse("/".join([path["project"], path["well"], path["frame"], stem]))
-    curve = await open_curve(call, reference)
+    curve = await open_curve(call, reference, call.query.at)
     fixed = ":" in reference.target
     return await file_answer(call.request, call.services, curve, file_name(reference), fixed, {})
 
@@ -86,6 +95,7 @@ ENDPOINTS = (
         f"A curve as one Parquet file, read by ranges. file: CURVE{SUFFIX} ({LATEST}), CURVE@TAG{SUFFIX}, "
         f"CURVE:TAG{SUFFIX} or CURVE@sha256:HEX{SUFFIX}",
         _answer,
+        query=FileQuery,
         produces=(PARQUET,),
         statuses=STATUSES,
     ),

@@ -4,12 +4,16 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from ...core.access import Action
 from ...core.curves.names import Reference
 from ...core.curves.schema import Manifest, parse_manifest
 from ...core.local import LocalRepository
 from ...core.oci import media
 from ...core.oci.digest import Digest
+from ...core.oci.errors import NameUnknown
+from ...core.records import history
 from .call import Call, Q
+from .times import time_of
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,19 @@ class OpenedCurve:
         return list(await asyncio.gather(*reading))
 
 
-async def open_curve(call: Call[Q], reference: Reference) -> OpenedCurve:
-    """The curve of a reference, seen with the caller's rights."""
-    return await OpenedCurve.open(call.repository(reference.repository), reference.target)
+async def open_curve(call: Call[Q], reference: Reference, at: str | None = None) -> OpenedCurve:
+    """The curve of a reference, seen with the caller's rights; with a time, what its tag named then."""
+    target = reference.target
+    if at is not None and ":" not in target:
+        target = await named_at(call, reference.repository, target, at)
+    return await OpenedCurve.open(call.repository(reference.repository), target)
+
+
+async def named_at(call: Call[Q], repository: str, tag: str, at: str) -> str:
+    """The digest that a tag named at a time, for one who may pull."""
+    project, database = repository.partition("/")[0], call.services.store.database
+    await call.require(Action.PULL, project)
+    home = await history.repository(database, project, repository)
+    if home is None:
+        raise NameUnknown("there is no such repository")
+    return await history.as_of(database, home, tag, time_of(at))

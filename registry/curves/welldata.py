@@ -44,7 +44,7 @@ async def _well_data(call: Call[WellDataQuery]) -> Answer:
         Reference.parse(f"{project}/{segment}/{text}") if "/" in text else Reference.parse(_only(text, entries))
         for text in query.curve
     ]
-    return await data_answer(call, query, [await open_curve(call, reference) for reference in references])
+    return await data_answer(call, query, [await open_curve(call, reference, query.at) for reference in references])
 
 
 def _only(text: str, entries: list[Any]) -> str:

@@ -7,16 +7,18 @@ from typing import Annotated, Any
 import msgspec
 
 from ...core.access import Action
-from ...core.curves.names import Reference, checked_project
+from ...core.curves.names import LATEST, Reference, checked_project
 from ...core.oci.errors import NameUnknown, QueryInvalid
 from ...core.records import catalog_versions, catalog_wells
 from ...core.records.catalog import Asker
-from ..endpoint import Endpoint, NoQuery, answer, described
+from ..endpoint import Endpoint, answer, described
 from ..v2.answer import Answer
 from .call import Call
 from .entries import VersionEntry, version_entry
+from .opened import named_at
 from .paging import Cursor, Limit, cut, paged, start
 from .search import Text, span
+from .times import At
 
 _RANGE = re.compile(r"[\[(]([^,]*),([^\])]*)[\])]")
 
@@ -38,6 +40,12 @@ class PageQuery(msgspec.Struct, frozen=True):
 
     limit: Limit = 100
     cursor: Cursor = None
+
+
+class CurveQuery(msgspec.Struct, frozen=True):
+    """Which version."""
+
+    at: At = None
 
 
 class WellEntry(msgspec.Struct, frozen=True):
@@ -206,8 +214,12 @@ def _curve_name(call: Call[Any]) -> str:
     return reference.repository
 
 
-async def _curve(call: Call[NoQuery]) -> Answer:
-    found = await catalog_versions.latest(call.services.store.database, await pulling(call), _curve_name(call))
+async def _curve(call: Call[CurveQuery]) -> Answer:
+    database, who, name = call.services.store.database, await pulling(call), _curve_name(call)
+    if call.query.at is None:
+        found = await catalog_versions.latest(database, who, name)
+    else:
+        found = await catalog_versions.version(database, who, name, await named_at(call, name, LATEST, call.query.at))
     if found is None:
         raise NameUnknown("the catalogue has no such curve")
     return answer(version_entry(found), headers={"cache-control": "private, no-cache"})
@@ -232,7 +244,14 @@ ENDPOINTS = (
     Endpoint(
         "GET", "/wells/{project}/{well}/originals", "Files as received", _originals, query=PageQuery, result=Originals
     ),
-    Endpoint("GET", "/curves/{project}/{well}/{frame}/{curve}", "A curve's header", _curve, result=VersionEntry),
+    Endpoint(
+        "GET",
+        "/curves/{project}/{well}/{frame}/{curve}",
+        "A curve's header",
+        _curve,
+        query=CurveQuery,
+        result=VersionEntry,
+    ),
     Endpoint(
         "GET",
         "/curves/{project}/{well}/{frame}/{curve}/versions",
