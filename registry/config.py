@@ -26,6 +26,7 @@ from .sections import (
     Ingest,
     Log,
     Projects,
+    Scrub,
     Section,
     Server,
     Storage,
@@ -55,6 +56,7 @@ class Config(Section, frozen=True):
     auth: Auth = Auth()
     projects: Projects = Projects()
     gc: Gc = Gc()
+    scrub: Scrub = Scrub()
     upload: Upload = Upload()
     cache: Cache = Cache()
     curves: Curves = Curves()

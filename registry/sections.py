@@ -127,6 +127,12 @@ class Gc(Section, frozen=True):
     schedule: str = ""
 
 
+class Scrub(Section, frozen=True):
+    enabled: bool = False
+    rate: Size = Size(20 << 20)
+    every: Duration = Duration(30 * 86400)
+
+
 class Upload(Section, frozen=True):
     expiry: Duration = Duration(7 * 86400)
     lease: Duration = Duration(30)

@@ -1,6 +1,6 @@
 """What works in the background of a registry: `dfr worker`, and inside `dfr serve`. All of it is built here."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -16,7 +16,18 @@ from dataforge_registry.core.sealing import Signer
 from dataforge_registry.core.secrets import Vault
 from dataforge_registry.core.signing import KeyRing
 from dataforge_registry.core.store import Store
-from dataforge_registry.core.work import deletions, gc, gc_run, ingest, manifests, mover, relay, schedule, verdicts
+from dataforge_registry.core.work import (
+    deletions,
+    gc,
+    gc_run,
+    ingest,
+    manifests,
+    mover,
+    relay,
+    schedule,
+    scrub,
+    verdicts,
+)
 from dataforge_registry.core.work.queue import Queue
 from dataforge_registry.core.work.reaper import Reaper
 from dataforge_registry.core.work.sealer import ROWS, Sealer
@@ -32,7 +43,7 @@ REAP: Final = "uploads.reap"
 TIDY: Final = "records.tidy"
 SCHEDULES: Final = {REAP: "0 */5 * * * *", TIDY: "0 7 * * * *"}
 """The system's own schedules, as they are made on a fresh database; an administrator may change the rows."""
-OWN_KINDS: Final = (manifests.COPY, verdicts.JUDGE, ingest.INGEST, REAP, TIDY)
+OWN_KINDS: Final = (manifests.COPY, verdicts.JUDGE, ingest.INGEST, scrub.SCRUB, REAP, TIDY)
 """Kinds whose finished executions are only of passing interest."""
 COPY_ATTEMPTS: Final = 500
 """More than a day of tries: until the store is back, the copy of a manifest is owed."""
@@ -81,6 +92,7 @@ def create_worker(
             verdicts.JUDGE: Kind(verdicts.JudgeVersions(database, driver, sandbox)),
             ingest.INGEST: Kind(_ingest(config, database, driver), attempts=ingest.ATTEMPTS),
             gc_run.GC: Kind(gc_run.RunGc(database, collector, deleter, reaper)),
+            scrub.SCRUB: Kind(_scrub(config, database, driver)),
             REAP: Kind(reap),
             TIDY: Kind(tidy),
         },
@@ -88,6 +100,7 @@ def create_worker(
         silence=silence,
     )
     schedules = SCHEDULES | ({gc_run.GC: config.gc.schedule} if config.gc.schedule else {})
+    schedules |= {scrub.SCRUB: scrub.HOURLY} if config.scrub.enabled else {}
     routes = {"artifact.pushed": partial(pushed, config)}
     return Worker(
         queue,
@@ -126,6 +139,17 @@ def gc_over(
 def reaper_over(config: Config, database: Database, driver: Driver) -> Reaper:
     """What removes expired uploads and their stagings."""
     return Reaper(database, driver, lease=config.upload.lease)
+
+
+def _scrub(config: Config, database: Database, driver: Driver) -> Callable[[Task], Awaitable[None]]:
+    """A slice of the store, read again; none where that is switched off, though a schedule may be left."""
+    if config.scrub.enabled:
+        return scrub.ScrubSlice(database, scrub.Scrub(database, driver, config.scrub.rate), config.scrub.every)
+
+    async def off(task: Task) -> None:
+        await task.log("scrub.enabled is false")
+
+    return off
 
 
 def _ingest(config: Config, database: Database, driver: Driver) -> ingest.Ingest:

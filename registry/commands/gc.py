@@ -8,7 +8,7 @@ import typer
 
 from ..config import Config
 from ..failures import CommandError
-from .options import ConfigFile, DataFolder, read
+from .options import ConfigFile, DataFolder, on_disk, read
 
 if TYPE_CHECKING:
     from ...core.records.database import Database
@@ -38,9 +38,7 @@ def gc(
 ) -> None:
     """Collect everything that is due now, while the registry runs. Without --wait a server or `dfr worker` does it.
     Exit code 1: it failed or was stopped."""
-    settings = read(config, data)
-    if settings.storage.driver == "inmemory":
-        raise CommandError("storage.inmemory lives inside its server: there is nothing for another process to collect")
+    settings = on_disk(read(config, data), "collect")
     from ...core.work.gc_run import GcParameters
     from ..administration import with_database
 

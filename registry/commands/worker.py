@@ -6,8 +6,7 @@ import signal
 import typer
 
 from ..config import Config
-from ..failures import CommandError
-from .options import ConfigFile, DataFolder, read
+from .options import ConfigFile, DataFolder, on_disk, read
 
 
 def register(app: typer.Typer) -> None:
@@ -17,9 +16,7 @@ def register(app: typer.Typer) -> None:
 
 def worker(config: ConfigFile = None, data: DataFolder = None) -> None:
     """Do background work until Ctrl-C or SIGTERM. Beside servers started with --no-worker or not."""
-    settings = read(config, data)
-    if settings.storage.driver == "inmemory":
-        raise CommandError("storage.inmemory lives inside its server: there is nothing for another process to work on")
+    settings = on_disk(read(config, data), "work on")
     from .. import logs, server
     from ..provision import provisioned
 
