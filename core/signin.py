@@ -57,7 +57,7 @@ class SignIn:
         async with self._database.acquire() as conn:
             known = await _known(conn, username, person)
         if known and self._remembers(key, known):
-            return await self._seen(known, address, always=person)
+            return await self._seen(known, address, person)
         if self._waiting >= QUEUE:
             raise TooManyRequests("too many people sign in at this moment; try again", headers={"Retry-After": "2"})
         self._waiting += 1
@@ -95,21 +95,22 @@ class SignIn:
         if known is None or not known.usable or not right:
             return await self._refuse(username, address, known)
         self._verified[key] = known.principal, known.version
-        await self._welcome(known, username, password, address)
+        await self._welcome(known, username, password, address, person)
         return known.principal
 
-    async def _welcome(self, known: Credential, username: str, password: str, address: str) -> None:
+    async def _welcome(self, known: Credential, username: str, password: str, address: str, person: bool) -> None:
         stored = known.password
         newer = await self._passwords.hash(password) if stored and self._passwords.outdated(stored) else None
         async with self._database.transaction() as conn:
             await brakes.forgive(conn, username, address)
             await credentials.used(conn, known)
-            await self._tell(conn, known, address)
+            if not person:
+                await self._tell(conn, known, address)
             if newer:
                 await credentials.rehash(conn, known, newer)
 
-    async def _seen(self, known: Credential, address: str, always: bool = False) -> Principal:
-        told = not always and (known.principal.key, address) in self._told
+    async def _seen(self, known: Credential, address: str, person: bool = False) -> Principal:
+        told = person or (known.principal.key, address) in self._told
         if known.idle or not told:
             async with self._database.transaction() as conn:
                 await credentials.used(conn, known)
@@ -118,7 +119,8 @@ class SignIn:
         return known.principal
 
     async def _tell(self, conn: Connection, known: Credential, address: str) -> None:
-        """A row of the audit trail: for whoever sends a password with each request, one in REMEMBERED seconds."""
+        """A row of the audit trail: for whoever sends a password with each request, one in REMEMBERED seconds. A
+        session has its own, each time (records/sessions.py)."""
         who = known.principal
         await audit.record(conn, who, "login", who.kind, who.name, address=address)
         self._told[who.key, address] = True

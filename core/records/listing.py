@@ -4,7 +4,7 @@ Only the fields of a list can be asked for, and values travel as parameters: nei
 can be reached through `q` or `sort`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from ..oci.errors import QueryInvalid
 from ..search import Condition, parse_query
 from .database import Connection
 
+Fetch = Callable[..., Awaitable[list[asyncpg.Record]]]
 Kind = Literal["text", "number", "time", "flag"]
 _CASTS = {"text": "text", "number": "bigint", "time": "timestamptz", "flag": "boolean"}
 LARGEST = 2**63 - 1
@@ -48,21 +49,29 @@ class Listing:
     fields: Mapping[str, Column]
     order: str
     tie: str
+    most: int | None = None
+    """How many are counted at most: of a longer list the total says that there is a next page, and no more."""
 
     async def page(self, conn: Connection, asked: Asked, *own: Any) -> tuple[list[asyncpg.Record], int]:
         """The rows of a page, and how many there are in all. QueryInvalid says which part cannot be asked."""
+        return await self.page_by(conn.fetch, asked, *own)
+
+    async def page_by(self, fetch: Fetch, asked: Asked, *own: Any) -> tuple[list[asyncpg.Record], int]:
+        """The same, whoever runs the statements."""
         arguments = list(own)
         where = "".join(f" AND {self._condition(each, arguments)}" for each in parse_query(asked.q))
-        total = int(await conn.fetchval(f"SELECT count(*) {self.source}{where}", *arguments))
         order = self._order(asked.sort)
-        start = (asked.page - 1) * asked.page_size
-        if start >= total:
+        limit = "" if self.most is None else f" LIMIT {self.most}"
+        (count,) = await fetch(f"SELECT count(*) FROM (SELECT {self.source}{where}{limit}) AS q", *arguments)
+        total, start = int(count[0]), (asked.page - 1) * asked.page_size
+        if start >= total and total != self.most:
             return [], total
         arguments += [asked.page_size, start]
         limit = f"LIMIT ${len(arguments) - 1} OFFSET ${len(arguments)}"
-        return await conn.fetch(
-            f"SELECT {self.select} {self.source}{where} ORDER BY {order} {limit}", *arguments
-        ), total
+        rows = await fetch(f"SELECT {self.select} {self.source}{where} ORDER BY {order} {limit}", *arguments)
+        if total == self.most and rows:
+            total = max(total, start + len(rows) + (len(rows) == asked.page_size))
+        return rows, total
 
     def _field(self, name: str) -> Column:
         if name not in self.fields:

@@ -3,6 +3,7 @@
 Months are UTC. Inserting never fails for want of a partition: DEFAULT is there from the first day.
 """
 
+import re
 from datetime import UTC, date, datetime
 from typing import Final
 
@@ -10,6 +11,7 @@ import asyncpg
 
 from .database import Connection, Database
 
+MONTH: Final = re.compile(r"access_log_(\d{4})_(\d{2})")
 AHEAD: Final = 2
 """Months after this one that have their partition ready."""
 PATIENCE: Final = "3s"
@@ -44,6 +46,17 @@ async def ensure_partitions(database: Database) -> list[str]:
             continue  # busy, or another worker was first
         made.append(_name(month))
     return made
+
+
+async def dated(conn: Connection) -> dict[str, datetime]:
+    """The partitions of months that are there, and when each ends."""
+    found = {}
+    for row in await conn.fetch(PARTITIONS):
+        name: str = row["relname"]
+        if match := MONTH.fullmatch(name):
+            after = _after(date(int(match[1]), int(match[2]), 1), 1)
+            found[name] = datetime(after.year, after.month, 1, tzinfo=UTC)
+    return found
 
 
 async def _make(conn: Connection, month: date) -> None:

@@ -24,7 +24,7 @@ from ...core.records.calls import refusals
 from ...core.records.database import Connection
 from ..origin import address
 from ..v2.answer import Answer, Request
-from . import current, groups, immutable, members, metadata, quotas, robots, system, users
+from . import audit_logs, current, gc, groups, immutable, members, metadata, purge, quotas, robots, system, users
 from . import projects as management_projects
 from .answers import PREFIX
 from .errors import error_answer
@@ -43,6 +43,9 @@ OPERATIONS: tuple[Operation, ...] = (
     *groups.OPERATIONS,
     *robots.OPERATIONS,
     *immutable.OPERATIONS,
+    *audit_logs.OPERATIONS,
+    *gc.OPERATIONS,
+    *purge.OPERATIONS,
 )
 
 log = structlog.get_logger("api")

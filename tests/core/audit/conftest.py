@@ -43,6 +43,11 @@ class Trail:
     async def check(self, expected: str = "") -> Checked:
         return await check(self.database, self.vault, expected)
 
+    async def ids(self) -> list[int]:
+        """Newest first."""
+        async with self.database.acquire() as conn:
+            return [row["log_id"] for row in await conn.fetch("SELECT log_id FROM access_log ORDER BY log_id DESC")]
+
     async def execute(self, statement: str, *args: object) -> None:
         async with self.database.acquire() as conn:
             await conn.execute(statement, *args)
