@@ -104,11 +104,16 @@ class KeyRing:
             rows = await keys.load(conn)
             for state in {"active", "next"} - {row.state for row in rows}:
                 await self._make(conn, state)
-            for row in rows:
-                if self._vault.outdated(row.private_key):
-                    plain = self._vault.open(_place(row.kid), row.private_key)
-                    await keys.reseal(conn, row.kid, self._vault.seal(_place(row.kid), plain))
+            await self._reseal(conn, rows)
         await self._load()
+
+    async def reseal(self) -> tuple[int, int]:
+        """Seal again what an older master secret sealed, and open the rest: how many were sealed again, and how many
+        there are. SealBroken where one opens with none of ours."""
+        async with self._database.transaction() as conn:
+            await keys.alone(conn)
+            rows = await keys.load(conn)
+            return await self._reseal(conn, rows), len(rows)
 
     async def rotate(self, older_than: float = 0.0) -> None:
         """Sign with the next key from now on, make a new next one, drop those retired long ago. Nothing happens where
@@ -174,6 +179,15 @@ class KeyRing:
             return Token(_principal(claims), claims.exp + LEEWAY)
         except (jwt.PyJWTError, msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
             raise TokenInvalid(_REJECTED) from None
+
+    async def _reseal(self, conn: Connection, rows: list[KeyRow]) -> int:
+        outdated = 0
+        for row in rows:
+            plain = self._vault.open(_place(row.kid), row.private_key)
+            if self._vault.outdated(row.private_key):
+                await keys.reseal(conn, row.kid, self._vault.seal(_place(row.kid), plain))
+                outdated += 1
+        return outdated
 
     async def _make(self, conn: Connection, state: str) -> None:
         private = generate_private_key(SECP256R1())

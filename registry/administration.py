@@ -43,6 +43,17 @@ def rotate_keys(settings: Config) -> None:
     with_database(settings, rotate)
 
 
+def reseal_keys(settings: Config) -> tuple[int, int]:
+    """Seal the private keys under the newest master secret: how many were sealed with an older one, and how many there
+    are. CommandError where one of them opens with none of ours."""
+
+    async def reseal(database: Database, complete: Config) -> tuple[int, int]:
+        token = complete.auth.token
+        return await KeyRing(database, Vault(complete.auth.secretkey), token.issuer, token.service).reseal()
+
+    return with_database(settings, reseal)
+
+
 def hashed(password: str) -> str:
     """The PHC string of a password, or CommandError where it is too weak."""
     try:

@@ -29,6 +29,10 @@ VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, CASE WHEN $6 > 0 THEN now() + mak
 ON CONFLICT (name, project_id) DO NOTHING RETURNING robot_id
 """
 
+LIST = f"SELECT {_COLUMNS} {_SOURCE} ORDER BY p.name NULLS FIRST, r.name"
+
+BY_NAME = f"SELECT {_COLUMNS} {_SOURCE} AND r.name = $1 AND p.name IS NOT DISTINCT FROM $2"
+
 GET = f"SELECT {_COLUMNS} {_SOURCE} AND r.robot_id = $1"
 
 UPDATE = """
@@ -136,6 +140,20 @@ async def get(conn: Connection, robot_id: int) -> Robot:
     if row is None:
         raise NotFound("there is no such robot")
     return _robot(row)
+
+
+async def named(conn: Connection, full: str) -> Robot:
+    """A robot by its full name, with or without the prefix. NotFound where there is none."""
+    project, name = parts(full)
+    row = await conn.fetchrow(BY_NAME, name, project)
+    if row is None:
+        raise NotFound(f"there is no robot {full_name(project, name)}")
+    return _robot(row)
+
+
+async def list_robots(conn: Connection) -> list[Robot]:
+    """All robots, those of the system first."""
+    return [_robot(row) for row in await conn.fetch(LIST)]
 
 
 async def page(conn: Connection, asked: Asked, project_id: int | None) -> tuple[list[Robot], int]:

@@ -10,6 +10,7 @@ from ..failures import CommandError
 from .options import ConfigFile, DataFolder, read
 
 if TYPE_CHECKING:
+    from ...core.records.database import Connection
     from ...core.records.projects import Member
 
 PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
@@ -19,11 +20,11 @@ Group = Annotated[str | None, typer.Option(help="A group instead of a user.")]
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     groups = {
-        "user": ("People who can sign in.", (create_user, list_users, disable, enable, password)),
+        "user": ("People who can sign in.", (create_user, list_users, disable, enable, password, cli_secret)),
         "group": ("Sets of users that can be members together.", (join, leave)),
         "project": ("Tenants: the first segment of a repository's name.", (create_project, list_projects)),
         "member": ("Who has which role in a project.", (add, remove)),
-        "key": ("The keys that sign tokens.", (rotate,)),
+        "key": ("The keys that sign tokens, and what they are sealed with.", (rotate, reseal)),
     }
     for name, (text, commands) in groups.items():
         group = typer.Typer(help=text, no_args_is_help=True)
@@ -37,6 +38,7 @@ NAMES = {
     "list_users": "list",
     "create_project": "create",
     "list_projects": "list",
+    "cli_secret": "cli-secret",
     "join": "add",
     "leave": "remove",
 }
@@ -93,6 +95,30 @@ def password(
     hash_ = hashed(chosen)
     administer(settings, lambda conn: accounts.change_password(conn, SYSTEM, name, hash_))
     print(f"user {name} has a new password" + ("" if password_stdin else f": {chosen}"))
+
+
+def cli_secret(
+    name: str,
+    revoke: Annotated[bool, typer.Option("--revoke", help="End it, without another one.")] = False,
+    config: ConfigFile = None,
+    data: DataFolder = None,
+) -> None:
+    """Give a user a second password for command lines, shown this once. An older one and all tokens end at once."""
+    from ...core import issued
+    from ...core.records import accounts, users
+    from ..administration import administer
+
+    secret = issued.issue()
+
+    async def replace(conn: "Connection") -> None:
+        found = await users.named(conn, name)
+        if found is None:
+            raise accounts.AccountError(f"there is no user {name}")
+        user = await users.get(conn, found[0])
+        await users.set_cli_secret(conn, SYSTEM, user, None if revoke else issued.kept(secret))
+
+    administer(read(config, data), replace)
+    print(f"user {name} has no secret for command lines" if revoke else f"user {name} has the secret {secret}")
 
 
 def join(group: str, user: str, config: ConfigFile = None, data: DataFolder = None) -> None:
@@ -184,6 +210,14 @@ def rotate(config: ConfigFile = None, data: DataFolder = None) -> None:
 
     rotate_keys(read(config, data))
     print("the next key signs from now on")
+
+
+def reseal(config: ConfigFile = None, data: DataFolder = None) -> None:
+    """Seal what the database keeps secret under the first line of auth.secretkey: the other lines can go then."""
+    from ..administration import reseal_keys
+
+    done, all_ = reseal_keys(read(config, data))
+    print(f"{all_} secrets are sealed under the first line of auth.secretkey, {done} of them since now")
 
 
 class _Who(NamedTuple):

@@ -2,6 +2,10 @@
 CREATE TEMP TABLE n AS SELECT n, 'sha256:' || encode(sha256(n::text::bytea), 'hex') AS digest FROM generate_series(1, 3000) n;
 INSERT INTO project (name) SELECT 'q' || n FROM n;
 INSERT INTO account (username) SELECT 'u' || n FROM n;
+INSERT INTO robot (name, secret) SELECT 'r' || n, '' FROM n;
+INSERT INTO robot (name, project_id, secret) SELECT 'ci', project_id, '' FROM project WHERE name LIKE 'q%';
+INSERT INTO session (session_hash, account_id, token_epoch, expires_at)
+  SELECT sha256(username::bytea), account_id, 0, now() FROM account;
 INSERT INTO repository (name, project_id) SELECT 'p/r' || n, r.project_id FROM n, repository r WHERE r.name = 'p/a';
 INSERT INTO repository (name, project_id) SELECT p.name || '/r', p.project_id FROM n JOIN project p ON p.name = 'q' || n;
 INSERT INTO artifact_blob (digest, size, state, keep_until) SELECT digest, 1, 'live', now() FROM n;

@@ -23,13 +23,18 @@ from dataforge_registry.core.local import LocalRepository
 from dataforge_registry.core.oci import media
 from dataforge_registry.core.oci.digest import Digest
 from dataforge_registry.core.records import (
+    accounts,
     blobs,
     catalog,
     catalog_versions,
     catalog_wells,
+    credentials,
     ingest,
+    projects,
     repositories,
+    robots,
     segments,
+    sessions,
     uploads,
     work,
 )
@@ -106,10 +111,37 @@ class Calls:
 
     async def all(self, run: str) -> None:
         """Every call, on contents and names of this run."""
+        await self.people(run)
         await self.uploads(run)
         await self.artifacts(run)
         await self.curves(run)
         await self.work()
+
+    async def people(self, run: str) -> None:
+        ann, system, project = f"ann-{run}", f"robot$ci-{run}", f"robot$robots-{run}+ci"
+        async with self.database.transaction() as conn:
+            await accounts.create(conn, SYSTEM, ann, None)
+            owner = await projects.create(conn, SYSTEM, f"robots-{run}")
+            await robots.create(conn, SYSTEM, f"ci-{run}", "", (), duration=1)
+            await robots.create(conn, SYSTEM, "ci", "", (), project_id=owner, project=f"robots-{run}")
+            found = await credentials.find(conn, ann)
+            assert found is not None
+            token = await sessions.begin(conn, found.principal, HOUR)
+
+        async def find(name: str) -> None:
+            async with self.database.acquire() as conn:
+                found = await credentials.find(conn, name)
+                assert found is not None
+                await credentials.used(conn, found)
+                assert (await accounts.rights(conn, found.principal, f"robots-{run}")).valid
+
+        async def visit() -> None:
+            async with self.database.acquire() as conn:
+                assert await sessions.find(conn, token, 4 * HOUR, 8 * HOUR) is not None
+
+        for name in (ann, system, project):
+            await self.ask(f"sign in, {name}", partial(find, name))
+        await self.ask("session", visit)
 
     async def uploads(self, run: str) -> None:
         repository, database, limits = self.repository(), self.database, self.store.limits

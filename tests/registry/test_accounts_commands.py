@@ -1,6 +1,7 @@
 """`dfr user`, `group`, `project`, `member` and `key` on a real database, and what they say when they cannot."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from dataforge_registry.core.oci.errors import RegistryError
 from dataforge_registry.registry.cli import build
 from dataforge_registry.registry.failures import CommandError
 
@@ -63,6 +65,54 @@ def test_projects_have_members_and_groups(dfr: Dfr) -> None:
 
 def test_keys_are_rotated(dfr: Dfr) -> None:
     assert dfr("key", "rotate") == dfr("key", "rotate") == "the next key signs from now on\n"
+
+
+def test_the_master_secret_is_changed_and_what_it_sealed_with_it(settings: dict[str, str], dfr: Dfr) -> None:
+    newer = "another master secret for tests, as long as the first"
+    dfr("key", "rotate")
+    assert dfr("key", "reseal").startswith("3 secrets are sealed under the first line of auth.secretkey, 0 of them")
+    settings["REGISTRY_AUTH_SECRETKEY"] = newer
+    with pytest.raises(CommandError, match="give the old one as a second line"):
+        dfr("key", "reseal")
+    settings["REGISTRY_AUTH_SECRETKEY"] = f"{newer}\n{SECRET_KEY}"
+    assert dfr("key", "reseal").startswith("3 secrets are sealed under the first line of auth.secretkey, 3 of them")
+    settings["REGISTRY_AUTH_SECRETKEY"] = newer
+    assert dfr("key", "reseal").startswith("3 secrets are sealed under the first line of auth.secretkey, 0 of them")
+    dfr("key", "rotate")
+
+
+def test_robots_are_made_listed_refreshed_disabled_and_ended(dfr: Dfr) -> None:
+    dfr("project", "create", "wells")
+    made = dfr("robot", "create", "wells+ci", "--can", "pull", "--can", "tag:create", "--days", "7")
+    assert re.fullmatch(r"made robot\$wells\+ci, until 20.* UTC, with the secret dfr_\w{49}\n", made)
+    assert "for ever" in dfr("robot", "create", "reader", "--can", "pull", "--days", "-1")
+    listed = dfr("robot", "list").splitlines()
+    assert listed[0] == "robot$reader *:repository:pull, for ever, never used"
+    assert listed[1].startswith("robot$wells+ci wells:repository:pull,tag:create, until 20")
+    assert dfr("robot", "refresh", "robot$wells+ci").startswith("robot$wells+ci has the secret dfr_")
+    assert dfr("robot", "disable", "reader") == "robot$reader is disabled\n"
+    assert dfr("robot", "list").splitlines()[0].endswith(", disabled")
+    assert dfr("robot", "enable", "reader") == "robot$reader is enabled\n"
+    assert dfr("robot", "delete", "reader") == "robot$reader is deleted\n"
+    for command, error in {
+        ("create", "wells+ci", "--can", "pull"): "there is a robot robot$wells+ci already",
+        ("create", "ci", "--can", "fly"): "there is no project permission 'fly'",
+        ("create", "ci", "--can", "pull", "--days", "0"): "a robot's duration is -1",
+        ("create", "Ci", "--can", "pull"): "a robot's name has a-z",
+        ("refresh", "reader"): "there is no robot robot$reader",
+    }.items():
+        with pytest.raises(RegistryError, match=re.escape(error)):
+            dfr("robot", *command)
+    with pytest.raises(CommandError, match="there is no project absent"):
+        dfr("robot", "create", "absent+ci", "--can", "pull")
+
+
+def test_a_user_has_a_secret_for_command_lines(dfr: Dfr) -> None:
+    dfr("user", "create", "ann")
+    assert re.fullmatch(r"user ann has the secret dfr_\w{49}\n", dfr("user", "cli-secret", "ann"))
+    assert dfr("user", "cli-secret", "ann", "--revoke") == "user ann has no secret for command lines\n"
+    with pytest.raises(CommandError, match="there is no user eve"):
+        dfr("user", "cli-secret", "eve")
 
 
 def test_what_cannot_be_is_said_with_its_remedy(dfr: Dfr) -> None:
