@@ -18,8 +18,10 @@ _ROBOT = """SELECT r.robot_id, r.token_epoch, r.secret,
 FIND_ROBOT = f"{_ROBOT} FROM robot r WHERE r.name = $1 AND r.project_id IS NULL"
 
 FIND_PROJECT_ROBOT = f"""{_ROBOT}
-FROM project p JOIN robot r ON r.name = $1 AND r.project_id = p.project_id WHERE p.name = $2 AND NOT p.deleted
+FROM project p JOIN LATERAL (SELECT * FROM robot WHERE name = $1 AND project_id = p.project_id OFFSET 0) r ON true
+WHERE p.name = $2 AND NOT p.deleted
 """
+# OFFSET 0, so that both conditions reach the index: else robots of one name in all projects are read
 
 REHASH = "UPDATE account SET password = $3 WHERE account_id = $1 AND password = $2"
 
