@@ -1180,8 +1180,21 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION blob_hide IS 'DELETE of a blob: absent in this repository at once, unless a live manifest uses it';
 
+CREATE FUNCTION artifacts_link(p_artifacts bigint[], p_repository bigint, p_lease interval) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE v_blobs bigint[]; v_digests text[]; v_sizes bigint[];
+BEGIN
+  SELECT array_agg(u.blob_id), array_agg(u.blob_digest), array_agg(u.size) INTO v_blobs, v_digests, v_sizes FROM (
+    SELECT s.blob_id, f.blob_digest, b.size FROM artifact_blob_ref f
+    JOIN repository_blob s ON s.id = f.link_id JOIN artifact_blob b ON b.id = s.blob_id
+    WHERE f.artifact_id = ANY (p_artifacts) ORDER BY f.blob_digest FOR KEY SHARE OF s) AS u;
+  IF v_blobs IS NOT NULL THEN
+    PERFORM link_charge(array_fill(p_repository, ARRAY[cardinality(v_blobs)]), v_blobs, v_digests, v_sizes, p_lease);
+  END IF;
+END $$;
+COMMENT ON FUNCTION artifacts_link IS 'Lets a repository serve the blobs that artifacts of another one refer to';
+
 CREATE FUNCTION adopt_child(p_repository bigint, p_digest text, p_username text, p_lease interval) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE home repository; source artifact; v_id bigint; fresh boolean; l record; v_child bigint; v_blobs bigint[]; v_digests text[]; v_sizes bigint[];
+DECLARE home repository; source artifact; v_id bigint; fresh boolean; l record; v_child bigint;
 BEGIN
   SELECT * INTO home FROM repository WHERE repository_id = p_repository;
   SELECT a.* INTO source FROM artifact a
@@ -1189,13 +1202,7 @@ BEGIN
     SELECT min(b.id) FROM (SELECT * FROM artifact WHERE digest = p_digest AND deleted_at IS NULL OFFSET 0) AS b
     WHERE b.project_id = home.project_id AND starts_with(b.repository_name, home.name || '/')) FOR KEY SHARE;
   IF NOT FOUND THEN RETURN NULL; END IF;
-  SELECT array_agg(u.blob_id), array_agg(u.blob_digest), array_agg(u.size) INTO v_blobs, v_digests, v_sizes FROM (
-    SELECT s.blob_id, f.blob_digest, b.size FROM artifact_blob_ref f
-    JOIN repository_blob s ON s.id = f.link_id JOIN artifact_blob b ON b.id = s.blob_id
-    WHERE f.artifact_id = source.id ORDER BY f.blob_digest FOR KEY SHARE OF s) AS u;
-  IF v_blobs IS NOT NULL THEN
-    PERFORM link_charge(array_fill(p_repository, ARRAY[cardinality(v_blobs)]), v_blobs, v_digests, v_sizes, p_lease);
-  END IF;
+  PERFORM artifacts_link(ARRAY[source.id], p_repository, p_lease);
   INSERT INTO artifact AS x (type, media_type, manifest_media_type, artifact_type, project_id, repository_id, repository_name, digest,
     size, manifest, subject_digest, pushed_by, extra_attrs, annotations, charged, keep_until)
   VALUES (source.type, source.media_type, source.manifest_media_type, source.artifact_type, source.project_id, p_repository, home.name,

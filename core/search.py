@@ -1,5 +1,6 @@
 """Harbor's query grammar: `field=value`, `field=~part`, `field=[min~max]`, `field={a b}` (any), `field=(a b)` (all),
-joined by commas. Here a value may also end in `*`, which means the start of one, and stand in double quotes."""
+joined by commas. Here a value may also end in `*`, which means the start of one (`*` alone: any), and stand in double
+quotes."""
 
 import re
 from dataclasses import dataclass
@@ -77,6 +78,8 @@ def _condition(part: str) -> Condition:
         return Condition(field, "any" if value[0] == "{" else "all", tuple(found))
     if value.startswith("~"):
         return Condition(field, "contains", (_one(field, value[1:]),))
+    if value == "*":
+        return Condition(field, "starts", ("",))
     if value.endswith("*") and not value.startswith('"'):
         return Condition(field, "starts", (_one(field, value[:-1]),))
     return Condition(field, "equals", (_one(field, value),))

@@ -16,14 +16,15 @@ from ..search import Condition, parse_query
 from .database import Connection
 
 Fetch = Callable[..., Awaitable[list[asyncpg.Record]]]
-Kind = Literal["text", "number", "time", "flag"]
-_CASTS = {"text": "text", "number": "bigint", "time": "timestamptz", "flag": "boolean"}
+Kind = Literal["text", "number", "time", "flag", "texts"]
+_CASTS = {"text": "text", "number": "bigint", "time": "timestamptz", "flag": "boolean", "texts": "text"}
 LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True)
 class Column:
-    """A field of a list: what stands for it in SQL, and what its values are."""
+    """A field of a list: what stands for it in SQL, and what its values are. `texts`: a SELECT of any number of them,
+    whose column is `text`; as in Harbor `nil` asks for none and `*` for any."""
 
     sql: str
     kind: Kind = "text"
@@ -59,7 +60,9 @@ class Listing:
     async def page_by(self, fetch: Fetch, asked: Asked, *own: Any) -> tuple[list[asyncpg.Record], int]:
         """The same, whoever runs the statements."""
         arguments = list(own)
-        where = "".join(f" AND {self._condition(each, arguments)}" for each in parse_query(asked.q))
+        where = "".join(
+            f" AND {self._condition(self._field(each.field), each, arguments)}" for each in parse_query(asked.q)
+        )
         order = self._order(asked.sort)
         limit = "" if self.most is None else f" LIMIT {self.most}"
         (count,) = await fetch(f"SELECT count(*) FROM (SELECT {self.source}{where}{limit}) AS q", *arguments)
@@ -82,12 +85,12 @@ class Listing:
         parts = []
         for word in filter(None, (each.strip() for each in sort.split(","))):
             column = self._field(word.removeprefix("-"))
+            if column.kind == "texts":
+                raise QueryInvalid(f"a list cannot be sorted by {word}: each row may have several")
             parts.append(f"{column.sql} DESC" if word.startswith("-") else column.sql)
         return ", ".join([*(parts or [self.order]), self.tie])
 
-    def _condition(self, condition: Condition, arguments: list[Any]) -> str:
-        column = self._field(condition.field)
-
+    def _condition(self, column: Column, condition: Condition, arguments: list[Any]) -> str:
         def bind(text: str | None, several: bool = False) -> str:
             arguments.append(
                 _value(column.kind, condition.field, text)
@@ -98,6 +101,13 @@ class Listing:
 
         low, high = (*condition.values, None, None)[:2]
         match condition.operator:
+            case "equals" if column.kind == "texts" and low == "nil":
+                return f"NOT EXISTS ({column.sql})"
+            case "all" if column.kind == "texts":
+                return f"{bind(None, several=True)} <@ ARRAY({column.sql})"
+            case _ if column.kind == "texts":
+                one = self._condition(Column("s.text"), condition, arguments)
+                return f"EXISTS (SELECT FROM ({column.sql}) AS s(text) WHERE {one})"
             case "equals":
                 return f"{column.sql} = {bind(low)}"
             case "any":

@@ -24,7 +24,25 @@ from ...core.records.calls import refusals
 from ...core.records.database import Connection
 from ..origin import address
 from ..v2.answer import Answer, Request
-from . import audit_logs, current, gc, groups, immutable, members, metadata, purge, quotas, robots, system, users
+from . import (
+    additions,
+    artifacts,
+    audit_logs,
+    current,
+    gc,
+    groups,
+    immutable,
+    labels,
+    members,
+    metadata,
+    purge,
+    quotas,
+    repositories,
+    robots,
+    system,
+    tags,
+    users,
+)
 from . import projects as management_projects
 from .answers import PREFIX
 from .errors import error_answer
@@ -46,6 +64,11 @@ OPERATIONS: tuple[Operation, ...] = (
     *audit_logs.OPERATIONS,
     *gc.OPERATIONS,
     *purge.OPERATIONS,
+    *repositories.OPERATIONS,
+    *artifacts.OPERATIONS,
+    *additions.OPERATIONS,
+    *tags.OPERATIONS,
+    *labels.OPERATIONS,
 )
 
 log = structlog.get_logger("api")
@@ -70,6 +93,9 @@ class ManagementApi:
         except BodyBroken:
             log.info("the client left before its body was whole")
             return
+        found = found._replace(
+            headers={"x-content-type-options": "nosniff", **found.headers}
+        )  # texts are others' words
         await found.send(send, head=request.method == "HEAD")
 
     async def _answer(self, request: Request) -> Answer:
