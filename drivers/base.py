@@ -58,6 +58,14 @@ class Stat:
 
 
 @dataclass(frozen=True, slots=True)
+class Space:
+    """Room for bytes: in all, and free."""
+
+    total: int
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
 class Staging:
     """Bytes of an upload that have no key yet. Kept as JSON in the upload's row, so it must stay JSON-able.
 
@@ -181,6 +189,10 @@ class Driver(Protocol):
 
     async def check(self) -> None:
         """Raise Unavailable or NoSpace where the store cannot take bytes now (health, start-up)."""
+        ...
+
+    async def space(self) -> Space | None:
+        """The room there is for bytes, None where the driver cannot tell."""
         ...
 
     async def close(self) -> None:

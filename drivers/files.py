@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Final
 from uuid import uuid4
 
-from .base import STAGINGS, InvalidKey, NotFound, StagingLost, Stat, Unavailable
+from .base import STAGINGS, InvalidKey, NotFound, Space, StagingLost, Stat, Unavailable
 from .tree import Entry, Tree, driver_error
 from .writing import copy, flush, open_staging
 
@@ -128,6 +128,15 @@ def check(tree: Tree) -> None:
             tree.unlink(probe)
     except OSError as error:
         raise driver_error(error, tree.path(probe)) from error
+
+
+def space(tree: Tree) -> Space:
+    """The room of the file system that holds the root, free for this process."""
+    try:
+        found = os.statvfs(tree.root)
+    except OSError as error:
+        raise driver_error(error, str(tree.root)) from error
+    return Space(found.f_frsize * found.f_blocks, found.f_frsize * found.f_bavail)
 
 
 def batch(tree: Tree, found: Iterator[Stat], most: int) -> list[Stat]:

@@ -8,7 +8,7 @@ from typing import Final
 from uuid import uuid4
 
 from . import files, many
-from .base import STAGINGS, Hash, InvalidKey, NotFound, Staging, StagingLost, Stat, check_key
+from .base import STAGINGS, Hash, InvalidKey, NotFound, Space, Staging, StagingLost, Stat, check_key
 from .reading import Readers, Reading
 from .threads import Threads
 from .tree import Tree
@@ -132,6 +132,10 @@ class FilesystemDriver:
     async def check(self) -> None:
         """See Driver.check: writes a probe, links it as commit does, and removes both."""
         await self._threads.run(files.check, self._tree)
+
+    async def space(self) -> Space | None:
+        """See Driver.space: of the file system that holds root, free for this process."""
+        return await self._threads.run(files.space, self._tree)
 
     async def close(self) -> None:
         """See Driver.close."""

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterab
 from typing import Final
 from uuid import uuid4
 
-from .base import Hash, InvalidKey, NotFound, Staging, StagingLost, Stat, check_key
+from .base import Hash, InvalidKey, NotFound, Space, Staging, StagingLost, Stat, check_key
 
 PIECE: Final = 1024 * 1024
 
@@ -110,6 +110,10 @@ class MemoryDriver:
 
     async def check(self) -> None:
         """Memory takes bytes, or the process ends."""
+
+    async def space(self) -> Space | None:
+        """As much as the process may have, which it does not know."""
+        return None
 
     async def close(self) -> None:
         """Nothing to give back."""

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaita
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote
 
-from .base import Driver, Hash, Staging, Stat, check_key
+from .base import Driver, Hash, Space, Staging, Stat, check_key
 
 T = TypeVar("T")
 
@@ -94,6 +94,10 @@ class Prefix:
     async def check(self) -> None:
         """See Driver.check."""
         await self._driver.check()
+
+    async def space(self) -> Space | None:
+        """See Driver.space."""
+        return await self._driver.space()
 
     async def close(self) -> None:
         """See Driver.close."""
@@ -200,6 +204,10 @@ class Faulty:
     async def check(self) -> None:
         """See Driver.check."""
         await self._call("check", self._driver.check)
+
+    async def space(self) -> Space | None:
+        """See Driver.space."""
+        return await self._call("space", self._driver.space)
 
     async def close(self) -> None:
         """See Driver.close."""

@@ -17,6 +17,7 @@ from ...core.store import Store
 from ..access import Door
 from ..config import Config
 from ..endpoint import Endpoint
+from ..health import Health
 from ..v2.answer import Request
 
 Q = TypeVar("Q", bound=msgspec.Struct)
@@ -38,6 +39,7 @@ class Services:
     store: Store
     door: Door
     vault: Vault | None
+    health: Health
     sign_in: SignIn | None = None
 
 

@@ -422,6 +422,11 @@ async def test_path_names_the_file_or_nothing(driver: Driver) -> None:
     assert await driver.url(BLOB, 60) is None
 
 
+async def test_space_is_told_where_it_is_known(driver: Driver) -> None:
+    space = await driver.space()
+    assert space is None or 0 <= space.free <= space.total
+
+
 async def test_check_leaves_nothing(driver: Driver) -> None:
     await driver.check()
     assert await keys(driver) == []

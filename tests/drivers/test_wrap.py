@@ -102,6 +102,7 @@ async def test_every_method_fails_on_command(after: bool) -> None:
         "url": lambda: driver.url("key", 60),
         "path": lambda: driver.path("key"),
         "check": driver.check,
+        "space": driver.space,
         "close": driver.close,
     }
     assert set(calls) == {name for name in vars(Driver) if not name.startswith("_")}
