@@ -1729,6 +1729,7 @@ BEGIN
   UPDATE artifact SET deleted_at = NULL, keep_until = clock_timestamp() + p_lease WHERE id = a.id;
   UPDATE curve_version SET deleted_at = NULL, changed = clock_timestamp() WHERE id = a.id;
   PERFORM 1 FROM repository WHERE repository_id = p_repository FOR NO KEY UPDATE;
+  UPDATE repository SET deleted_at = NULL WHERE repository_id = p_repository AND deleted_at IS NOT NULL;
   WITH back AS (
     INSERT INTO tag AS g (repository_id, artifact_id, name, push_time)
     SELECT p_repository, a.id, h.name, clock_timestamp() FROM tag_history h

@@ -126,12 +126,13 @@ class Registry:
         self._curves = CurveApi(
             Services(store, door, sandbox, made, links, config.curves.file_limit, config.http.external_url)
         )
+        health = Health(database, driver)
         self._management = ManagementApi(
             ManagementServices(
-                config, database, store, door, Vault(config.auth.secretkey) if sign_in else None, sign_in
+                config, database, store, door, Vault(config.auth.secretkey) if sign_in else None, health, sign_in
             )
         )
-        self._pages = _pages(Health(database, driver), self._metrics if config.metrics.enabled else None)
+        self._pages = _pages(health, self._metrics if config.metrics.enabled else None)
         if config.worker.enabled:
             worker = create_worker(config, database, driver, metrics=GcMetrics(self._metrics.registry))
             task = asyncio.create_task(worker.run())

@@ -48,15 +48,23 @@ GET = f"SELECT {_COLUMNS} FROM artifact a WHERE a.id = $1 AND a.deleted_at IS NU
 BY_DIGEST = "SELECT id, digest FROM artifact WHERE repository_id = $1 AND digest = $2 AND deleted_at IS NULL"
 BY_TAG = """SELECT a.id, a.digest FROM tag t JOIN artifact a ON a.id = t.artifact_id AND a.deleted_at IS NULL
 WHERE t.repository_id = $1 AND t.name = $2"""
-_TAG = "t.id, t.repository_id, t.artifact_id, t.name, t.push_time, t.pull_time"
-TAGS = f"SELECT {_TAG} FROM tag t WHERE t.artifact_id = ANY ($1::bigint[]) ORDER BY t.push_time DESC, t.name"
+_TAG = """t.id, t.repository_id, t.artifact_id, t.name, t.push_time, t.pull_time,
+  CASE WHEN $2::boolean THEN immutable_by(a.project_id, a.repository_name, t.name, a.id) IS NOT NULL END AS immutable"""
+_TAG_FROM = "FROM tag t JOIN artifact a ON a.id = t.artifact_id"
+TAGS = f"SELECT {_TAG} {_TAG_FROM} WHERE t.artifact_id = ANY ($1::bigint[]) ORDER BY t.push_time DESC, t.name"
 _TAG_FIELDS = {
     "id": Column("t.id", "number"),
     "name": Column("t.name"),
     "push_time": Column("t.push_time", "time"),
     "pull_time": Column("t.pull_time", "time"),
 }
-TAG_LIST = Listing(_TAG, "FROM tag t WHERE t.artifact_id = $1", _TAG_FIELDS, "t.push_time DESC", "t.id")
+TAG_LIST = Listing(
+    _TAG,
+    f"{_TAG_FROM} WHERE t.artifact_id = $1 AND $2::boolean IS NOT NULL",
+    _TAG_FIELDS,
+    "t.push_time DESC",
+    "t.id",
+)
 LABELS = """SELECT l.artifact_id, k.id, k.project_id, k.name, k.description, k.color, k.creation_time, k.update_time
 FROM artifact_label l JOIN label k ON k.id = l.label_id
 WHERE l.artifact_id = ANY ($1::bigint[]) ORDER BY k.name, k.id"""
@@ -116,9 +124,11 @@ async def get(conn: Connection, artifact_id: int) -> asyncpg.Record:
     return row
 
 
-async def tag_page(conn: Connection, artifact_id: int, asked: Asked) -> tuple[list[asyncpg.Record], int]:
-    """A page of an artifact's tags."""
-    return await TAG_LIST.page(conn, asked, artifact_id)
+async def tag_page(
+    conn: Connection, artifact_id: int, immutable: bool, asked: Asked
+) -> tuple[list[asyncpg.Record], int]:
+    """A page of an artifact's tags; immutable: with whether a rule keeps each."""
+    return await TAG_LIST.page(conn, asked, artifact_id, immutable)
 
 
 async def accessory_page(conn: Connection, artifact_id: int, asked: Asked) -> tuple[list[asyncpg.Record], int]:
@@ -126,10 +136,12 @@ async def accessory_page(conn: Connection, artifact_id: int, asked: Asked) -> tu
     return await ACCESSORY_LIST.page(conn, asked, artifact_id)
 
 
-async def hanging(conn: Connection, statement: str, artifact_ids: Sequence[int], key: str) -> dict[int, list[Any]]:
-    """The rows of TAGS, LABELS, ACCESSORIES or REFERENCES by the artifact that they hang on."""
+async def hanging(
+    conn: Connection, statement: str, artifact_ids: Sequence[int], key: str, *more: Any
+) -> dict[int, list[Any]]:
+    """The rows of TAGS (more: as tag_page), LABELS, ACCESSORIES or REFERENCES by the artifact that they hang on."""
     found: dict[int, list[Any]] = {}
-    for row in await conn.fetch(statement, artifact_ids):
+    for row in await conn.fetch(statement, artifact_ids, *more):
         found.setdefault(row[key], []).append(row)
     return found
 

@@ -35,6 +35,7 @@ from . import (
     labels,
     members,
     metadata,
+    overview,
     purge,
     quotas,
     repositories,
@@ -69,6 +70,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *additions.OPERATIONS,
     *tags.OPERATIONS,
     *labels.OPERATIONS,
+    *overview.OPERATIONS,
 )
 
 log = structlog.get_logger("api")
@@ -93,9 +95,8 @@ class ManagementApi:
         except BodyBroken:
             log.info("the client left before its body was whole")
             return
-        found = found._replace(
-            headers={"x-content-type-options": "nosniff", **found.headers}
-        )  # texts are others' words
+        # names and descriptions are others' words: JSON, and never anything else
+        found = found._replace(headers={"x-content-type-options": "nosniff", **found.headers})
         await found.send(send, head=request.method == "HEAD")
 
     async def _answer(self, request: Request) -> Answer:
@@ -105,8 +106,11 @@ class ManagementApi:
         visit = await self._services.door.visit(request.scope)
         principal = visit.principal
         state["actor"] = principal.name or principal.kind
-        async with self._services.database.acquire() as conn:
-            project, rights = await _allowed(conn, operation, principal, path, request)
+        if principal == ANONYMOUS and operation.needs is Anyone.ANONYMOUS:
+            project, rights = "", Rights(valid=True)  # ping and health answer also without a database
+        else:
+            async with self._services.database.acquire() as conn:
+                project, rights = await _allowed(conn, operation, principal, path, request)
         query = operation.parse_query(request)
         body = operation.parse_body(await _body(request)) if operation.body else None
         actor = Actor(principal.name or principal.kind, address(request.scope), state.get("request_id", ""))
@@ -178,7 +182,7 @@ async def _allowed(
             return "", rights
         case Anyone.ANONYMOUS:
             rights = await accounts.rights(conn, principal, "")
-            if principal != ANONYMOUS and not rights.valid:
+            if not rights.valid:
                 raise TokenInvalid("these credentials are no longer good; sign in again")
             return "", rights
 

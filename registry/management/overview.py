@@ -81,9 +81,7 @@ class Healthy(msgspec.Struct, frozen=True):
 async def _search(call: Call[Search]) -> Answer:
     async with call.database.acquire() as conn:
         projects, repositories = await overview.search(conn, call.principal, call.query.q)
-    return answer(
-        Found([project_of(row) for row in projects], [FoundRepository(**dict(row)) for row in repositories])
-    )
+    return answer(Found([project_of(row) for row in projects], [FoundRepository(**dict(row)) for row in repositories]))
 
 
 async def _statistics(call: Call[NoQuery]) -> Answer:

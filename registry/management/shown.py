@@ -35,7 +35,7 @@ class With(Listed, frozen=True, kw_only=True):
 
 
 class Tag(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A name of an artifact. pull_time: absent until it is pulled by this name."""
+    """A name of an artifact. pull_time: absent until it is pulled by this name; immutable: only where that is asked."""
 
     id: int
     repository_id: int
@@ -43,6 +43,7 @@ class Tag(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str
     push_time: datetime
     pull_time: datetime | None = None
+    immutable: bool | None = None
 
 
 class Accessory(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -111,7 +112,8 @@ _PLAIN = (
 async def artifacts_of(conn: Connection, rows: Sequence[Any], asked: With, whole: bool = False) -> list[Artifact]:
     """The artifacts of a page's rows; whole: with all children, however many."""
     ids = [row["id"] for row in rows]
-    tags = await inventory.hanging(conn, inventory.TAGS, ids, "artifact_id") if asked.with_tag else None
+    status = asked.with_immutable_status
+    tags = await inventory.hanging(conn, inventory.TAGS, ids, "artifact_id", status) if asked.with_tag else None
     labels = await inventory.hanging(conn, inventory.LABELS, ids, "artifact_id") if asked.with_label else None
     accessories = (
         await inventory.hanging(conn, inventory.ACCESSORIES, ids, "subject_artifact_id")

@@ -5,13 +5,13 @@ from typing import Annotated
 import msgspec
 
 from ...core.access import SYSTEM, Action
+from ...core.body import Body
 from ...core.local import LocalRepository, once
 from ...core.oci.digest import Digest
 from ...core.oci.errors import Conflict, CurveConflict, PreconditionFailed
 from ...core.oci.names import check_tag
 from ...core.records import inventory, labels, tags
 from ...core.records.artifacts import Precondition
-from ...core.body import Body
 from ..endpoint import NoQuery, described
 from ..v2.answer import Answer
 from .answers import created, done
@@ -44,7 +44,7 @@ class LabelId(msgspec.Struct, frozen=True):
 async def _list(call: Call[Tags]) -> Answer:
     async with call.database.acquire() as conn:
         _, found = await artifact(conn, call)
-        rows, total = await inventory.tag_page(conn, found.id, call.query.asked)
+        rows, total = await inventory.tag_page(conn, found.id, call.query.with_immutable_status, call.query.asked)
     return listed(call, [tag_of(row) for row in rows], total)
 
 

@@ -1,8 +1,10 @@
 """Repositories: lists, names that come encoded twice, descriptions, deletion."""
 
+import json
+
 import pytest
 
-from ..v2.conftest import Registry, pushed
+from ..v2.conftest import Registry, index, pushed, sha256
 from .conftest import Api
 from .test_projects import make
 
@@ -67,8 +69,6 @@ def test_a_repository_is_deleted_with_all_it_holds(admin: Api, door: Registry, w
     make(admin, word)
     registry, name = door.by("admin"), f"{word}/a"
     child = pushed(registry, name, "child", registry.image(name))
-    from ..v2.conftest import index, sha256
-
     pushed(registry, name, "v7", index(child))
     path = f"/projects/{word}/repositories/a"
     assert admin.delete(path).status == 200
@@ -90,6 +90,37 @@ def test_a_repository_is_deleted_with_all_it_holds(admin: Api, door: Registry, w
     assert admin.get(f"{path}/artifacts/v8").status == 200
     assert admin.get(path).json["artifact_count"] == 1
     assert admin.delete(f"/projects/{word}").status == 412
+
+
+def test_what_is_restored_brings_its_repository_back(admin: Api, door: Registry, word: str) -> None:
+    make(admin, word)
+    registry, name = door.by("admin"), f"{word}/a"
+    child = pushed(registry, name, "child", registry.image(name))
+    whole = pushed(registry, name, "v1", index(child))
+    assert admin.delete(f"/projects/{word}/repositories/a").status == 200
+    body = json.dumps({"repository": name, "digest": sha256(whole)}).encode()
+    assert registry.send("POST", f"/api/v1/projects/{word}/restore", body).status == 200
+    assert admin.get(f"/projects/{word}/repositories/a").json["artifact_count"] == 1
+    assert admin.get(f"/projects/{word}/repositories/a/artifacts/v1").json["digest"] == sha256(whole)
+
+
+def test_a_repository_with_an_immutable_tag_stays_whole(admin: Api, door: Registry, word: str) -> None:
+    make(admin, word)
+    registry, name = door.by("admin"), f"{word}/a"
+    for tag in ("v1", "draft"):
+        pushed(registry, name, tag, registry.image(name, annotations={"n": tag}))
+    selector = {"kind": "doublestar", "decoration": "matches", "pattern": "v*"}
+    assert admin.post(f"/projects/{word}/immutabletagrules", {"tag_selectors": [selector]}).status == 201
+    path = f"/projects/{word}/repositories/a"
+    answer = admin.delete(path)
+    assert (answer.status, answer.code) == (412, "PRECONDITION")
+    assert admin.get(path).json["artifact_count"] == 2
+    for tag, immutable in (("v1", True), ("draft", False)):
+        found = admin.get(f"{path}/artifacts/{tag}?with_immutable_status=true").json
+        assert [each["immutable"] for each in found["tags"]] == [immutable]
+        (listed_tag,) = admin.get(f"{path}/artifacts/{tag}/tags?with_immutable_status=true").json
+        assert listed_tag["immutable"] is immutable
+        assert "immutable" not in admin.get(f"{path}/artifacts/{tag}/tags").json[0]
 
 
 def test_who_may_do_what_with_a_repository(nobody: Api, door: Registry, word: str) -> None:
