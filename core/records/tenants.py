@@ -37,6 +37,7 @@ PROJECTS = Listing(
 )
 GET = f"SELECT {_SHOWN} FROM project p CROSS JOIN rights($1, $2, $3, '') AS x WHERE p.project_id = $4 AND NOT p.deleted"
 SUMMARY = f"""SELECT ({_REPOSITORIES}) AS repositories, p.storage_limit, p.storage_used,
+  p.artifact_limit, p.artifact_count,
   ARRAY(SELECT m.role_id FROM project_member m WHERE m.project_id = p.project_id AND (m.entity_type = 'g'
     OR EXISTS (SELECT FROM account a WHERE a.account_id = m.entity_id AND NOT a.deleted))) AS roles
 FROM project p WHERE p.project_id = $1 AND NOT p.deleted"""
@@ -67,7 +68,7 @@ async def get(conn: Connection, principal: Principal, project_id: int) -> asyncp
 
 
 async def summary(conn: Connection, project_id: int) -> asyncpg.Record:
-    """repositories, storage_limit, storage_used, and the role of each member; NotFound."""
+    """repositories, limits and what is used of them, and the role of each member; NotFound."""
     row = await conn.fetchrow(SUMMARY, project_id)
     if row is None:
         raise _gone()

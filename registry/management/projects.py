@@ -176,7 +176,10 @@ async def _summary(call: Call[NoQuery]) -> Answer:
         row = await tenants.summary(conn, call.project_id)
     found: dict[str, Any] = {"repo_count": row["repositories"]}
     if permits(call.rights, Action.QUOTA_READ):
-        found["quota"] = {"hard": {"storage": row["storage_limit"]}, "used": {"storage": row["storage_used"]}}
+        found["quota"] = {
+            "hard": {"storage": row["storage_limit"], "artifact": row["artifact_limit"]},
+            "used": {"storage": row["storage_used"], "artifact": row["artifact_count"]},
+        }
     if permits(call.rights, Action.MEMBER_LIST):
         found |= {name: list(row["roles"]).count(role) for role, name in _COUNTS.items()}
     return answer(found)

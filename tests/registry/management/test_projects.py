@@ -4,6 +4,7 @@ import pytest
 
 from ..v2.conftest import Registry, pushed
 from .conftest import Api
+from .test_robots import made
 
 
 def project_id(api: Api, name: str) -> int:
@@ -29,7 +30,7 @@ def test_a_project_is_made_read_changed_and_deleted(admin: Api, word: str) -> No
     assert admin.put(f"/projects/{word}", {"metadata": {"public": "true"}}).status == 200
     assert admin.get(f"/projects/{word}").json["metadata"]["public"] == "true"
     summary = admin.get(f"/projects/{word}/summary").json
-    assert summary["quota"] == {"hard": {"storage": 1000}, "used": {"storage": 0}}
+    assert summary["quota"] == {"hard": {"storage": 1000, "artifact": -1}, "used": {"storage": 0, "artifact": 0}}
     assert summary["project_admin_count"] == 1 and summary["guest_count"] == 0
     assert admin.get(f"/projects/{word}/_deletable").json == {"deletable": True}
     assert admin.delete(f"/projects/{word}").status == 200
@@ -118,6 +119,29 @@ def test_a_group_lets_its_members_see(admin: Api, nobody: Api, word: str) -> Non
     )
     assert word in names(nobody.by("eve"))
     assert nobody.by("eve").get(f"/projects/{word}").json["current_user_role_ids"] == [3]
+
+
+def test_a_robot_sees_what_it_was_granted(admin: Api, door: Registry, word: str) -> None:
+    registry = door.by("admin")
+    for name in (word, f"{word}-2"):
+        make(admin, name)
+        pushed(registry, f"{name}/a", "v1", registry.image(f"{name}/a"))
+    read, rows = {"resource": "project", "action": "read"}, {"resource": "repository", "action": "list"}
+    robot = made(admin, "reader", read, rows, project=word)
+    api = admin.by(robot["name"], robot["secret"])
+    assert names(api, f"&name={word}") == {word}
+    assert [entry["name"] for entry in api.get(f"/repositories?q=name=~{word}").json] == [f"{word}/a"]
+    assert api.get(f"/projects/{word}").json["current_user_role_ids"] == []
+    assert api.get(f"/projects/{word}/members").status == api.get(f"/projects/{word}-2").status == 403
+    narrow = made(admin, "pusher", project=word)
+    assert names(admin.by(narrow["name"], narrow["secret"]), f"&name={word}") == set()
+    wide = made(admin, f"all-{word}", read)
+    assert names(admin.by(wide["name"], wide["secret"]), f"&name={word}") == {word, f"{word}-2"}
+    assert admin.delete(f"/projects/{word}/repositories/a").status == 200
+    assert admin.delete(f"/projects/{word}").status == 200
+    assert api.get("/projects").status == 401  # it went with its project, and its name is free
+    make(admin, word)
+    made(admin, "reader", read, project=word)
 
 
 def test_lists_are_filtered_ordered_and_paged(admin: Api, word: str) -> None:

@@ -162,5 +162,9 @@ def test_deletes_that_are_switched_off(keeper: Registry, name: str) -> None:
         answer = keeper.send("DELETE", f"/v2/{name}/{path}")
         assert (answer.status, answer.code) == (405, "UNSUPPORTED"), path
         assert answer.headers["allow"] == "GET, HEAD"
+    project, _, below = name.partition("/")
+    for path in ("", "/artifacts/v1", "/artifacts/v1/tags/v1"):
+        answer = keeper.send("DELETE", f"/api/v2.0/projects/{project}/repositories/{below}{path}")
+        assert (answer.status, answer.code) == (405, "METHOD_NOT_ALLOWED"), path
     assert keeper.send("GET", f"/v2/{name}/manifests/v1").headers["content-type"] == MANIFEST
     assert keeper.send("DELETE", keeper.upload(name)).status == 204  # an upload is no content yet
