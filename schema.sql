@@ -455,6 +455,13 @@ CREATE TABLE audit_key (
 );
 COMMENT ON TABLE audit_key IS 'Public keys of checkpoints, kept after signing_key forgets them; sealed with auth.secretkey, so that the database alone can bring none in';
 
+CREATE TABLE setting (
+    name text COLLATE "C" PRIMARY KEY,
+    value jsonb NOT NULL,
+    update_time timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE setting IS 'What is set while the registry runs: mode (normal, no-push, read-only)';
+
 CREATE TABLE gc_review (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     kind text NOT NULL CHECK (kind IN ('link', 'blob', 'artifact')),

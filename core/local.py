@@ -9,6 +9,7 @@ from .access import Action, Principal, permits, require
 from .body import Body
 from .cataloguing import describe
 from .curves.catalogue import home_of
+from .modes import check_mode
 from .oci import media
 from .oci.accessory import accessory_of
 from .oci.bundle import BUNDLED, named, unbundled
@@ -215,6 +216,8 @@ class LocalRepository:
     async def _existing(self, action: Action) -> int:
         home = await self._home()
         require(self._principal, home.rights, action)
+        if action is Action.DELETE:
+            check_mode(home.mode, push=False)
         if home.repository_id is None:
             raise _name_unknown()
         return home.repository_id
@@ -224,6 +227,7 @@ class LocalRepository:
         home = await self._home()
         if not self._may_make(home):
             require(self._principal, home.rights, Action.PUSH)
+        check_mode(home.mode, push=True)
         return home
 
     def _may_make(self, home: Home) -> bool:

@@ -37,6 +37,7 @@ TABLE: dict[type[errors.RegistryError], tuple[str, int]] = {
     errors.TagImmutable: ("DENIED", 412),
     errors.Held: ("DENIED", 412),
     errors.Unsupported: ("UNSUPPORTED", 400),
+    errors.ReadOnly: ("UNSUPPORTED", 405),
     errors.MethodNotAllowed: ("UNSUPPORTED", 405),
     errors.QueryInvalid: ("UNSUPPORTED", 400),
     errors.EncodingUnsupported: ("UNSUPPORTED", 415),

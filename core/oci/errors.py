@@ -9,7 +9,7 @@ RegistryError
 │   PreconditionFailed, CurveConflict
 ├── Unauthorized (TokenInvalid, ScopeInsufficient), Denied, QuotaExceeded, TooManyRequests
 ├── NotFound, Conflict, InUse (TagImmutable, Held)
-├── Unsupported, MethodNotAllowed, QueryInvalid, EncodingUnsupported, RangeNotSatisfiable, HeadersTooLarge
+├── Unsupported, ReadOnly, MethodNotAllowed, QueryInvalid, EncodingUnsupported, RangeNotSatisfiable, HeadersTooLarge
 └── Unavailable
 """
 
@@ -152,6 +152,10 @@ class Held(InUse):
 
 class Unsupported(RegistryError):
     """The request asks for something that is not served."""
+
+
+class ReadOnly(RegistryError):
+    """An administrator has switched changes, or pushes, off for a while."""
 
 
 class MethodNotAllowed(RegistryError):

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from ..access import Principal, Rights
 from .accounts import COLUMNS, rights_of
 from .database import Connection
+from .settings import Mode
 
 _KEY = "\x1e"
 _FOUND = COLUMNS + 1
@@ -35,7 +36,8 @@ _ARTIFACT = """a.id, a.digest, a.manifest_media_type, a.size,
   extract(epoch FROM a.keep_until - clock_timestamp())::float8 AS remaining"""
 _OF_ARTIFACT = "id, digest, manifest_media_type, octet_length(manifest) AS size, keep_until"
 
-SELECT_HOME = f"SELECT {_RIGHTS} {_KEYS} ORDER BY q.n"
+SELECT_HOME = f"""SELECT {_RIGHTS}, (SELECT value #>> '{{}}' FROM setting WHERE name = 'mode') AS mode
+{_KEYS} ORDER BY q.n"""
 SELECT_BY_TAG = f"""SELECT {_RIGHTS}, {_ARTIFACT}, t.id AS tag_id {_KEYS}
 LEFT JOIN LATERAL (
   SELECT id, artifact_id FROM tag WHERE repository_id = r.repository_id AND name = q.reference OFFSET 0
@@ -75,10 +77,12 @@ def key(principal: Principal, repository: str, reference: str = "") -> str:
 
 
 class Home(NamedTuple):
-    """A repository as its caller sees it. repository_id is None before the first push."""
+    """A repository as its caller sees it. repository_id is None before the first push. `mode` is known to `homes`
+    alone, which all that changes something asks."""
 
     rights: Rights
     repository_id: int | None
+    mode: Mode = Mode.NORMAL
 
 
 class FoundArtifact(NamedTuple):
@@ -107,7 +111,8 @@ class FoundBlob(NamedTuple):
 
 async def homes(conn: Connection, keys: Sequence[str]) -> list[Home]:
     """The repositories of keys, in order."""
-    return [_home(row) for row in await conn.fetch(SELECT_HOME, _KEY.join(keys))]
+    rows = await conn.fetch(SELECT_HOME, _KEY.join(keys))
+    return [_home(row)._replace(mode=Mode(row["mode"] or Mode.NORMAL)) for row in rows]
 
 
 async def by_tag(conn: Connection, keys: Sequence[str]) -> list[tuple[Home, FoundArtifact | None]]:

@@ -17,8 +17,9 @@ from ...core.access import (
     require_system,
 )
 from ...core.body import Body, BodyBroken
+from ...core.modes import check_mode
 from ...core.oci.errors import MethodNotAllowed, NotFound, QueryInvalid, RegistryError, TokenInvalid, Unauthorized
-from ...core.records import accounts, projects
+from ...core.records import accounts, projects, settings
 from ...core.records.artifacts import Actor
 from ...core.records.calls import refusals
 from ...core.records.database import Connection
@@ -28,6 +29,7 @@ from . import (
     additions,
     artifacts,
     audit_logs,
+    configurations,
     current,
     gc,
     groups,
@@ -64,6 +66,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *immutable.OPERATIONS,
     *audit_logs.OPERATIONS,
     *gc.OPERATIONS,
+    *configurations.OPERATIONS,
     *purge.OPERATIONS,
     *repositories.OPERATIONS,
     *artifacts.OPERATIONS,
@@ -72,6 +75,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *labels.OPERATIONS,
     *overview.OPERATIONS,
 )
+
+PUSHES = (Action.PUSH, Action.ARTIFACT_CREATE, Action.TAG_CREATE)
 
 log = structlog.get_logger("api")
 
@@ -111,6 +116,8 @@ class ManagementApi:
         else:
             async with self._services.database.acquire() as conn:
                 project, rights = await _allowed(conn, operation, principal, path, request)
+                if operation.method != "GET" and not operation.always:
+                    check_mode(await settings.mode(conn), push=operation.needs in PUSHES)
         query = operation.parse_query(request)
         body = operation.parse_body(await _body(request)) if operation.body else None
         actor = Actor(principal.name or principal.kind, address(request.scope), state.get("request_id", ""))

@@ -21,6 +21,7 @@ TABLE: dict[type[errors.RegistryError], tuple[str, int]] = {
     errors.Denied: ("FORBIDDEN", 403),
     errors.QueryInvalid: ("BAD_REQUEST", 400),
     errors.Unsupported: ("BAD_REQUEST", 400),
+    errors.ReadOnly: ("FORBIDDEN", 403),
     errors.MethodNotAllowed: ("METHOD_NOT_ALLOWED", 405),
     errors.TooManyRequests: ("TOO_MANY_REQUEST", 429),
 }

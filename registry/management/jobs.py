@@ -89,15 +89,19 @@ class Job:
                 body=ScheduleBody,
                 status=201,
                 needs=self.create,
+                always=True,
             ),
             Operation(
-                *("PUT", schedule, "Schedule it anew, or never", self._put), body=ScheduleBody, needs=self.update
+                *("PUT", schedule, "Schedule it anew, or never", self._put),
+                body=ScheduleBody,
+                needs=self.update,
+                always=True,
             ),
             Operation(
                 "GET", self.path, "Runs, newest first", self._list, Listed, result=list[History], needs=self.list
             ),
             Operation("GET", one, "One run", self._one, result=History, needs=self.look),
-            Operation("PUT", one, "Stop a run", self._stop, needs=self.stop),
+            Operation("PUT", one, "Stop a run", self._stop, needs=self.stop, always=True),
             Operation("GET", f"{one}/log", "Its log", self._log, produces=("text/plain",), needs=self.look),
         )
 

@@ -89,7 +89,9 @@ Located = Callable[[Connection, dict[str, str]], Awaitable[int | None]]
 class Operation(Endpoint):
     """`needs`: the right, asked before anything else is done. An Action is asked in the project that the path's
     `project_name_or_id` or `project_name` names, or in the one that `of` finds (its id, None: no such thing) by the
-    path; a caller who may not even read that project is told the thing is not there."""
+    path; a caller who may not even read that project is told the thing is not there. `always`: a change that a registry
+    in read-only mode takes too."""
 
     needs: Needs = field(kw_only=True)
     of: Located | None = field(default=None, kw_only=True)
+    always: bool = field(default=False, kw_only=True)

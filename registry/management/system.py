@@ -6,6 +6,8 @@ import msgspec
 
 from dataforge_registry import __version__
 
+from ...core.records import settings
+from ...core.records.settings import Mode
 from ..endpoint import NoQuery, answer
 from ..openapi import document
 from ..origin import public_url
@@ -39,6 +41,8 @@ async def _ping(call: Call[NoQuery]) -> Answer:
 
 async def _info(call: Call[NoQuery]) -> Answer:
     config = call.services.config
+    async with call.database.acquire() as conn:
+        mode = await settings.mode(conn)
     url = public_url(call.request.scope, config.http.external_url)
     signed_in = call.principal.kind != "anonymous"
     return answer(
@@ -49,7 +53,7 @@ async def _info(call: Call[NoQuery]) -> Answer:
             self_registration=False,
             has_ca_root=False,
             project_creation_restriction=config.projects.creation,
-            read_only=False,
+            read_only=mode is Mode.READ_ONLY,
             notification_enable=False,
             primary_auth_mode=False,
             harbor_version=f"{HARBOR}-dataforge-{__version__}" if signed_in else None,

@@ -1,0 +1,95 @@
+"""/configurations: Harbor's settings, as far as they are true here. `read_only` can be changed; the others are said by
+the configuration file, and what nothing here knows is refused."""
+
+from typing import Any
+
+import msgspec
+
+from ...core.access import SystemAction
+from ...core.oci.errors import QueryInvalid
+from ...core.records import settings
+from ...core.records.database import Connection
+from ...core.records.robots import PREFIX
+from ..config import Config
+from ..endpoint import NoQuery, answer
+from ..v2.answer import Answer
+from .answers import done
+from .operation import Call, Operation
+
+READ_ONLY = "read_only"
+
+
+class Item(msgspec.Struct, frozen=True):
+    """A setting and whether it can be changed."""
+
+    value: Any
+    editable: bool
+
+
+class Changes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """New values, flat. A value that cannot be changed may be sent as it is."""
+
+    auth_mode: str | None = None
+    primary_auth_mode: bool | None = None
+    self_registration: bool | None = None
+    project_creation_restriction: str | None = None
+    read_only: bool | None = None
+    token_expiration: int | None = None
+    session_timeout: int | None = None
+    robot_name_prefix: str | None = None
+    quota_per_project_enable: bool | None = None
+    notification_enable: bool | None = None
+    skip_audit_log_database: bool | None = None
+    disabled_audit_log_event_types: str | None = None
+
+
+async def _values(conn: Connection, config: Config) -> dict[str, Any]:
+    return {
+        "auth_mode": "db_auth",
+        "primary_auth_mode": False,
+        "self_registration": False,
+        "project_creation_restriction": config.projects.creation,
+        READ_ONLY: await settings.mode(conn) is settings.Mode.READ_ONLY,
+        "token_expiration": round(config.auth.token.expiry / 60),
+        "session_timeout": round(config.auth.session.idle / 60),
+        "robot_name_prefix": PREFIX,
+        "quota_per_project_enable": True,
+        "notification_enable": False,
+        "skip_audit_log_database": False,
+        "disabled_audit_log_event_types": "",
+    }
+
+
+async def _get(call: Call[NoQuery]) -> Answer:
+    async with call.database.acquire() as conn:
+        values = await _values(conn, call.services.config)
+    return answer({name: Item(value, name == READ_ONLY) for name, value in values.items()})
+
+
+async def _put(call: Call[NoQuery]) -> Answer:
+    asked = {name: value for name, value in msgspec.structs.asdict(call.body).items() if value is not None}
+    async with call.database.transaction() as conn:
+        values = await _values(conn, call.services.config)
+        for name, value in asked.items():
+            if value != values[name] and name != READ_ONLY:
+                raise QueryInvalid(f"{name} cannot be changed here: see the configuration file of the server")
+        if asked.get(READ_ONLY, values[READ_ONLY]) != values[READ_ONLY]:
+            mode = settings.Mode.READ_ONLY if asked[READ_ONLY] else settings.Mode.NORMAL
+            await settings.set_mode(conn, call.principal, mode, **call.audit)
+    return done()
+
+
+OPERATIONS = (
+    Operation(
+        *("GET", "/configurations", "The settings, and which can be changed", _get),
+        result=dict[str, Item],
+        needs=SystemAction.CONFIGURATION,
+    ),
+    Operation(
+        *("PUT", "/configurations", "Change settings", _put),
+        body=Changes,
+        needs=SystemAction.CONFIGURATION,
+        always=True,
+    ),
+    Operation(*("GET", "/internalconfig", "The same", _get), result=dict[str, Item], needs=SystemAction.CONFIGURATION),
+)
