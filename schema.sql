@@ -2059,13 +2059,13 @@ COMMENT ON FUNCTION gc_sweep IS 'A batch of claims nobody finished, rot nobody h
 
 CREATE FUNCTION gc_is_untagged(p_artifact bigint, p_pushed_before timestamptz) RETURNS boolean LANGUAGE sql STABLE AS $$
   SELECT EXISTS (SELECT FROM artifact a WHERE a.id = p_artifact AND a.deleted_at IS NULL AND a.charged
-    AND a.keep_until <= clock_timestamp() AND a.push_time <= p_pushed_before)
+    AND a.keep_until <= clock_timestamp() AND a.push_time <= p_pushed_before AND held_by(a.project_id, a.repository_id, a.id) IS NULL)
   AND NOT EXISTS (SELECT FROM tag WHERE artifact_id = p_artifact)
   AND NOT EXISTS (SELECT FROM artifact_reference WHERE child_id = p_artifact)
   AND NOT EXISTS (SELECT FROM artifact_accessory c JOIN artifact s ON s.id = c.subject_artifact_id
                   WHERE c.artifact_id = p_artifact AND s.deleted_at IS NULL)
 $$;
-COMMENT ON FUNCTION gc_is_untagged IS 'An artifact with no tag, in no index, attached to nothing that is there, and not pushed or promised lately';
+COMMENT ON FUNCTION gc_is_untagged IS 'An artifact with no tag, in no index, attached to nothing that is there, under no hold, and not pushed or promised lately';
 
 CREATE FUNCTION gc_untagged(p_after bigint, p_limit int, p_window interval, p_undo interval, p_username text,
                             OUT last bigint, OUT deleted int, OUT bytes bigint)

@@ -106,7 +106,8 @@ CHECKS: Final = (
         "forgotten artifact",
         f"""SELECT a.id, a.repository_name || '@' || a.digest || ' was deleted, and gc would not look at it'
         FROM artifact a WHERE a.deleted_at IS NOT NULL AND {_REVIEWED.format("artifact", "a.id")}
-          AND NOT EXISTS (SELECT FROM artifact_reference f WHERE f.child_id = a.id)""",
+          AND NOT EXISTS (SELECT FROM artifact_reference f WHERE f.child_id = a.id)
+          AND held_by(a.project_id, a.repository_id, a.id) IS NULL""",
         (_ASK.format("artifact"),),
     ),
     Check(

@@ -15,7 +15,9 @@ WITH untagged AS MATERIALIZED (
   SELECT a.id FROM artifact a WHERE $1 AND a.deleted_at IS NULL AND a.charged AND a.keep_until <= now()
     AND a.push_time <= now() - $2::interval AND gc_is_untagged(a.id, now() - $2::interval)),
 dead AS MATERIALIZED (
-  SELECT id FROM artifact WHERE deleted_at IS NOT NULL AND keep_until <= now() UNION SELECT id FROM untagged),
+  SELECT id FROM artifact WHERE deleted_at IS NOT NULL AND keep_until <= now()
+    AND held_by(project_id, repository_id, id) IS NULL
+  UNION SELECT id FROM untagged),
 asked AS MATERIALIZED (
   SELECT target AS id FROM gc_review WHERE kind = 'link' AND review_after <= now()
   UNION SELECT f.link_id FROM artifact_blob_ref f JOIN dead d ON d.id = f.artifact_id WHERE f.link_id IS NOT NULL),

@@ -7,6 +7,7 @@ import pytest
 from dataforge_registry.core.oci import media
 from dataforge_registry.core.oci.digest import Digest, blob_key
 from dataforge_registry.core.oci.errors import BlobUnknown, ManifestUnknown
+from dataforge_registry.core.work.gc_run import GcParameters
 
 from .conftest import LARGE, LEASE, UNDO, Yard
 
@@ -278,6 +279,26 @@ async def test_untagged_artifacts_go_by_policy_alone(yard: Yard) -> None:
     )
     assert set(await yard.all("SELECT digest FROM artifact")) == left
     assert await yard.all("SELECT DISTINCT username FROM access_log WHERE operation = 'delete'") == ["me"]
+    assert await yard.violations() == []
+
+
+@pytest.mark.parametrize("dry", [True, False])
+async def test_what_is_held_is_passed_over(yard: Yard, dry: bool) -> None:
+    """One hold does not keep a run from all else, and an artifact deleted before it was held stays too."""
+    layer = await yard.blob(os.urandom(LARGE))
+    held, deleted = [await yard.image(layer, tags=[], annotations={"n": str(number)}) for number in range(2)]
+    await yard.image(await yard.blob(os.urandom(LARGE), "p/b"), tags=[], name="p/b")
+    await yard.repository().delete_manifest(deleted)
+    await yard.do("""INSERT INTO hold (project_id, repository_id, reason, username)
+      SELECT project_id, repository_id, 'court', 'me' FROM repository WHERE name = 'p/a'""")
+    await yard.pass_time(2 * LEASE)
+    run = await yard.run(await yard.start(GcParameters(delete_untagged=True, dry_run=dry)))
+    assert run.status == "success"
+    if dry:
+        assert (run.attributes["would"]["untagged"], run.attributes["would"]["artifacts"]) == (1, 0)
+        return
+    await yard.settle()
+    assert set(await yard.all("SELECT digest FROM artifact")) == {held, deleted}
     assert await yard.violations() == []
 
 
