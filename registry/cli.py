@@ -8,7 +8,8 @@ import typer
 from .failures import one_line
 
 COMMANDS = (
-    *("serve", "worker", "config", "health", "accounts", "robots", "reindex", "gc", "fsck", "scrub", "audit", "mode"),
+    *("serve", "worker", "config", "health", "accounts", "robots", "reindex", "gc", "fsck", "scrub"),
+    *("audit", "mode", "backup"),
     *("import_", "ls", "search", "read", "link", "export", "pull", "diff", "log", "show", "plot", "verify"),
 )
 
