@@ -83,6 +83,8 @@ class Endpoint:
             return msgspec.json.decode(raw, type=self.body)
         except msgspec.DecodeError as error:
             raise QueryInvalid(_said(error, "the body")) from None
+        except UnicodeDecodeError:
+            raise QueryInvalid("the body is not UTF-8 text") from None
 
 
 def _is_list(kind: Any) -> bool:

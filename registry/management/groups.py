@@ -15,7 +15,7 @@ from .lists import Paged, listed
 from .operation import Anyone, Call, Operation
 from .users import Line
 
-LDAP, LOCAL = 1, 3
+HTTP, LOCAL = 2, 3
 Name = Annotated[Line, msgspec.Meta(min_length=1)]
 
 
@@ -31,7 +31,7 @@ class GroupBody(msgspec.Struct, frozen=True):
     """A group's name and type."""
 
     group_name: Name
-    group_type: int = LOCAL
+    group_type: int | None = None
 
 
 class GroupsAsked(Paged, frozen=True):
@@ -64,10 +64,11 @@ async def _search(call: Call[GroupSearch]) -> Answer:
 
 async def _create(call: Call[NoQuery]) -> Answer:
     asked: GroupBody = call.body
-    if asked.group_type not in (LDAP + 1, LOCAL):
+    kind = LOCAL if asked.group_type is None else asked.group_type
+    if kind not in (HTTP, LOCAL):
         raise QueryInvalid("group_type is 2 (HTTP) or 3 (OIDC, or local); LDAP is not served")
     async with call.database.transaction() as conn:
-        made = await groups.create(conn, call.principal, asked.group_name, asked.group_type, **call.audit)
+        made = await groups.create(conn, call.principal, asked.group_name, kind, **call.audit)
     return created(f"/usergroups/{made}")
 
 

@@ -18,7 +18,7 @@ class Access(msgspec.Struct, frozen=True, omit_defaults=True):
 
     resource: Line
     action: Line
-    effect: Literal["", "allow"] = ""
+    effect: Literal["", "allow"] | None = None
 
 
 class RobotPermission(msgspec.Struct, frozen=True):
@@ -49,15 +49,15 @@ class RobotShown(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class RobotCreate(msgspec.Struct, frozen=True):
-    """`duration` in days, -1: for ever; an empty `secret` asks for one."""
+    """`duration` in days, -1: for ever; an empty `secret` asks for one. null is as if nothing were said."""
 
     name: Line
     level: Literal["project", "system"]
     permissions: list[RobotPermission]
-    description: Given = ""
-    disable: bool = False
+    description: Given | None = None
+    disable: bool | None = None
     duration: int | None = None
-    secret: Given = ""
+    secret: Given | None = None
 
 
 class RobotUpdate(msgspec.Struct, frozen=True):
@@ -84,7 +84,7 @@ class RobotCreated(msgspec.Struct, frozen=True):
 class RobotSecret(msgspec.Struct, frozen=True):
     """A secret; empty asks for one."""
 
-    secret: Given = ""
+    secret: Given | None = None
 
 
 def shown(robot: Robot) -> RobotShown:

@@ -48,7 +48,7 @@ async def _list(call: Call[Listed]) -> Answer:
 
 async def _create(call: Call[NoQuery]) -> Answer:
     asked: RobotCreate = call.body
-    secret, kept = await _secret(call, asked.secret)
+    secret, kept = await _secret(call, asked.secret or "")
     async with call.database.transaction() as conn:
         project, project_id = None, None
         if asked.level == "project":
@@ -68,9 +68,9 @@ async def _create(call: Call[NoQuery]) -> Answer:
             await _granted(conn, call, asked.permissions),
             project_id=project_id,
             project=project,
-            description=asked.description,
+            description=asked.description or "",
             duration=DURATION if asked.duration is None else asked.duration,
-            disabled=asked.disable,
+            disabled=bool(asked.disable),
             **call.audit,
         )
     found = RobotCreated(made.id, made.full_name, secret, made.creation_time, expires_at(made))
@@ -110,7 +110,7 @@ async def _put(call: Call[NoQuery]) -> Answer:
 
 
 async def _patch(call: Call[NoQuery]) -> Answer:
-    chosen: str = call.body.secret
+    chosen: str = call.body.secret or ""
     secret, kept = await _secret(call, chosen)
     async with call.database.transaction() as conn:
         await robots.set_secret(conn, call.principal, await _held(conn, call), kept, **call.audit)

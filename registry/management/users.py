@@ -45,17 +45,17 @@ class UserCreation(msgspec.Struct, frozen=True):
 
     username: Line
     password: Given
-    email: Mail = ""
-    realname: Line = ""
-    comment: Line = ""
+    email: Mail | None = None
+    realname: Line | None = None
+    comment: Line | None = None
 
 
 class UserProfile(msgspec.Struct, frozen=True):
     """What a user says of himself."""
 
-    email: Mail = ""
-    realname: Line = ""
-    comment: Line = ""
+    email: Mail | None = None
+    realname: Line | None = None
+    comment: Line | None = None
 
 
 class SysAdminFlag(msgspec.Struct, frozen=True):
@@ -68,13 +68,13 @@ class PasswordChange(msgspec.Struct, frozen=True):
     """`old_password` is needed for one's own."""
 
     new_password: Given
-    old_password: Given = ""
+    old_password: Given | None = None
 
 
 class CliSecret(msgspec.Struct, frozen=True):
     """A secret for the command line; empty asks for a new one."""
 
-    secret: Given = ""
+    secret: Given | None = None
 
 
 def shown(user: User) -> UserResp:
@@ -134,8 +134,8 @@ async def _create(call: Call[NoQuery]) -> Answer:
                 hashed,
                 admin=False,
                 email=asked.email or None,
-                realname=asked.realname,
-                comment=asked.comment,
+                realname=asked.realname or "",
+                comment=asked.comment or "",
                 **call.audit,
             )
         except AccountError as error:
@@ -152,7 +152,8 @@ async def _put(call: Call[NoQuery]) -> Answer:
     asked: UserProfile = call.body
     async with call.database.transaction() as conn:
         user = await _user(conn, call, SystemAction.USER_UPDATE)
-        await users.set_profile(conn, call.principal, user, asked.email, asked.realname, asked.comment, **call.audit)
+        said = [given or "" for given in (asked.email, asked.realname, asked.comment)]
+        await users.set_profile(conn, call.principal, user, *said, **call.audit)
     return done()
 
 
@@ -188,7 +189,7 @@ async def _password(call: Call[NoQuery]) -> Answer:
             raise QueryInvalid("the new password is the old one")
         try:
             where = neighbourhood(call.request.scope)
-            await sign_in.password(user.username, asked.old_password, where, person=True)
+            await sign_in.password(user.username, asked.old_password or "", where, person=True)
         except Unauthorized:
             raise Denied("the old password is wrong") from None
     hashed = await sign_in.hash(asked.new_password)
