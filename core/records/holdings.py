@@ -13,7 +13,7 @@ from .artifacts import Actor
 from .calls import refusals
 from .database import Connection, Database
 from .listing import Asked, Column, Listing
-from .seen import SEEN_FROM, seen_where, who
+from .seen import SEEN_FROM, seen_where
 
 SHOWN = """a.deleted_at IS NULL
   AND NOT EXISTS (SELECT FROM artifact_accessory x WHERE x.artifact_id = a.id AND x.subject_artifact_id IS NOT NULL)
@@ -68,11 +68,6 @@ class Place(NamedTuple):
 async def of_project(conn: Connection, project_id: int, asked: Asked) -> tuple[list[asyncpg.Record], int]:
     """A page of a project's repositories."""
     return await OF_PROJECT.page(conn, asked, project_id)
-
-
-async def seen(conn: Connection, principal: Principal, asked: Asked) -> tuple[list[asyncpg.Record], int]:
-    """A page of all repositories that a principal may list."""
-    return await SEEN.page(conn, asked, *who(principal))
 
 
 async def find(conn: Connection, project_id: int, project: str, name: str) -> Place:

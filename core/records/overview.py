@@ -1,15 +1,17 @@
-"""The whole as one caller may see it: what a word finds, and how much there is."""
+"""The whole as one caller may see it: what a word finds, and how much there is. Questions over all projects have
+connections of their own (Database.ask): however slow, they hold up no pull."""
 
+from functools import partial
 from typing import Any
 
 import asyncpg
 
 from ..access import Principal
-from .database import Connection, Database
-from .holdings import SHOWN
+from .database import Database
+from .holdings import SEEN, SHOWN
 from .listing import Asked
 from .seen import SEEN_FROM, seen_where, who
-from .tenants import page
+from .tenants import PROJECTS
 
 MOST_FOUND = 100
 """Projects, and repositories, in one answer of a search."""
@@ -26,16 +28,23 @@ PATIENCE = 20.0
 
 
 async def search(
-    conn: Connection, principal: Principal, text: str
+    database: Database, principal: Principal, text: str
 ) -> tuple[list[asyncpg.Record], list[asyncpg.Record]]:
     """Projects and repositories that a principal may see and whose names hold a text, at most MOST_FOUND of each."""
-    projects, _ = await page(conn, principal, Asked(1, MOST_FOUND, "name"), text, None, "")
-    return projects, await conn.fetch(REPOSITORIES, *who(principal), text, MOST_FOUND)
+    ask = partial(database.ask, patience=PATIENCE)
+    asked = Asked(1, MOST_FOUND, "name")
+    projects, _ = await PROJECTS.page_by(ask, asked, *who(principal), text, None, "")
+    return projects, await ask(REPOSITORIES, *who(principal), text, MOST_FOUND)
 
 
-async def counts(conn: Connection, principal: Principal) -> dict[bool, Any]:
+async def repositories(database: Database, principal: Principal, asked: Asked) -> tuple[list[asyncpg.Record], int]:
+    """A page of all repositories that a principal may list."""
+    return await SEEN.page_by(partial(database.ask, patience=PATIENCE), asked, *who(principal))
+
+
+async def counts(database: Database, principal: Principal) -> dict[bool, Any]:
     """`projects` and `repositories` that a principal may see, of public ones (True) and of others (False)."""
-    return {row["public"]: row for row in await conn.fetch(COUNTS, *who(principal))}
+    return {row["public"]: row for row in await database.ask(COUNTS, *who(principal), patience=PATIENCE)}
 
 
 async def stored(database: Database) -> int:

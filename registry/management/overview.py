@@ -79,14 +79,12 @@ class Healthy(msgspec.Struct, frozen=True):
 
 
 async def _search(call: Call[Search]) -> Answer:
-    async with call.database.acquire() as conn:
-        projects, repositories = await overview.search(conn, call.principal, call.query.q)
+    projects, repositories = await overview.search(call.database, call.principal, call.query.q)
     return answer(Found([project_of(row) for row in projects], [FoundRepository(**dict(row)) for row in repositories]))
 
 
 async def _statistics(call: Call[NoQuery]) -> Answer:
-    async with call.database.acquire() as conn:
-        found = await overview.counts(conn, call.principal)
+    found = await overview.counts(call.database, call.principal)
     none = {"projects": 0, "repositories": 0}
     private, public = found.get(False, none), found.get(True, none)
     totals: dict[str, Any] = {}

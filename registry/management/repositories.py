@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from ...core.access import Action
-from ...core.records import holdings
+from ...core.records import holdings, overview
 from ..endpoint import NoQuery, answer
 from ..v2.answer import Answer
 from .answers import done
@@ -40,8 +40,7 @@ def _repository(row: Any) -> Repository:
 
 
 async def _all(call: Call[Listed]) -> Answer:
-    async with call.database.acquire() as conn:
-        rows, total = await holdings.seen(conn, call.principal, call.query.asked)
+    rows, total = await overview.repositories(call.database, call.principal, call.query.asked)
     return listed(call, [_repository(row) for row in rows], total)
 
 
