@@ -554,7 +554,40 @@ CREATE TABLE retention_policy (
     creation_time timestamptz NOT NULL DEFAULT now(),
     update_time timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE retention_policy IS 'Which tags are kept; one per project, as in Harbor. trigger: manual, cron or event';
+COMMENT ON TABLE retention_policy IS 'Which tags are kept; one per project, as in Harbor. trigger: kind Schedule (settings.cron), Event or none';
+
+CREATE TABLE retention_task (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    execution_id bigint NOT NULL REFERENCES execution ON DELETE CASCADE,
+    repository_id bigint NOT NULL,
+    repository text COLLATE "C" NOT NULL,
+    total int NOT NULL,
+    retained int NOT NULL,
+    computed_at timestamptz NOT NULL
+);
+CREATE INDEX retention_task_execution ON retention_task (execution_id, id);
+COMMENT ON TABLE retention_task IS 'What one run of a retention policy made of one repository: artifacts in all, and those that stay';
+COMMENT ON COLUMN retention_task.computed_at IS 'The time that the choice was made for: whatever was pushed or pulled since is looked at again before anything goes';
+
+CREATE TABLE retention_pick (
+    execution_id bigint NOT NULL REFERENCES execution ON DELETE CASCADE,
+    artifact_id bigint NOT NULL,
+    task_id bigint NOT NULL REFERENCES retention_task ON DELETE CASCADE,
+    digest text COLLATE "C" NOT NULL,
+    tags text[] NOT NULL,
+    pushed timestamptz NOT NULL,
+    pulled timestamptz,
+    late boolean NOT NULL,
+    expires boolean NOT NULL,
+    state text NOT NULL DEFAULT 'picked' CHECK (state IN ('picked', 'removed', 'kept')),
+    PRIMARY KEY (execution_id, artifact_id)
+);
+CREATE INDEX retention_pick_task ON retention_pick (task_id, artifact_id);
+CREATE INDEX retention_pick_next ON retention_pick (execution_id, late, artifact_id) WHERE state = 'picked';
+COMMENT ON TABLE retention_pick IS 'The stored diff of a run: what goes, or would go in a dry run';
+COMMENT ON COLUMN retention_pick.late IS 'A child of an index or an accessory: goes after what needs it, and only if that has gone';
+COMMENT ON COLUMN retention_pick.expires IS 'Has an immutable tag, and a rule of the policy lets these go at its age';
+COMMENT ON COLUMN retention_pick.state IS 'kept: picked, and needed again when its turn came';
 
 CREATE TABLE immutable_rule (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -1718,6 +1751,52 @@ BEGIN
   VALUES (p_username, t.project_id, t.repository_name, p_name, 'delete', 'tag', t.digest, p_address, p_request);
 END $$;
 COMMENT ON FUNCTION tag_delete IS 'DELETE of a tag: only the name goes';
+
+CREATE FUNCTION retention_remove(p_execution bigint, p_late boolean, p_limit int, p_pulls boolean, p_undo interval, p_username text,
+                                 OUT taken int, OUT removed int) LANGUAGE plpgsql AS $$
+DECLARE v_now timestamptz := clock_timestamp(); v_since timestamptz; v_ids bigint[]; v_locked bigint[]; v_gone bigint[]; v_homes bigint[];
+BEGIN
+  PERFORM set_config('dataforge.expiring', 'on', true);  -- what is immutable is looked at below, by what the policy says of it
+  SELECT min(computed_at) INTO v_since FROM retention_task WHERE execution_id = p_execution;
+  SELECT coalesce(array_agg(artifact_id), '{}') INTO v_ids FROM (
+    SELECT artifact_id FROM retention_pick WHERE execution_id = p_execution AND late = p_late AND state = 'picked'
+    ORDER BY artifact_id DESC LIMIT p_limit) AS q;
+  taken := cardinality(v_ids); removed := 0;
+  IF taken = 0 THEN RETURN; END IF;
+  -- lock in one statement, look in the next; in the order in which pushes lock
+  SELECT coalesce(array_agg(id), '{}') INTO v_locked FROM (
+    SELECT id FROM artifact WHERE id = ANY (v_ids) AND deleted_at IS NULL ORDER BY repository_id, digest FOR UPDATE) AS l;
+  SELECT coalesce(array_agg(a.id), '{}'), array_agg(DISTINCT a.repository_id) INTO v_gone, v_homes
+  FROM retention_pick q JOIN artifact a ON a.id = q.artifact_id
+  WHERE q.execution_id = p_execution AND q.artifact_id = ANY (v_locked)
+    AND NOT EXISTS (SELECT FROM tag WHERE artifact_id = a.id AND push_time > v_since OFFSET 0)
+    AND NOT (p_pulls AND coalesce(a.pull_time > v_since, false))
+    AND (a.keep_until <= v_now OR EXISTS (SELECT FROM tag WHERE artifact_id = a.id OFFSET 0))
+    AND NOT EXISTS (SELECT FROM artifact_reference f JOIN artifact x ON x.id = f.artifact_id WHERE f.child_id = a.id AND x.deleted_at IS NULL OFFSET 0)
+    AND NOT EXISTS (SELECT FROM artifact_accessory c JOIN artifact x ON x.id = c.subject_artifact_id WHERE c.artifact_id = a.id AND x.deleted_at IS NULL OFFSET 0)
+    AND held_by(a.project_id, a.repository_id, a.id) IS NULL
+    AND (q.expires OR NOT EXISTS (SELECT FROM tag g WHERE g.artifact_id = a.id AND immutable_by(a.project_id, a.repository_name, g.name, a.id) IS NOT NULL OFFSET 0));
+  UPDATE retention_pick SET state = CASE WHEN artifact_id = ANY (v_gone) THEN 'removed' ELSE 'kept' END
+  WHERE execution_id = p_execution AND artifact_id = ANY (v_ids);
+  removed := cardinality(v_gone);
+  IF removed = 0 THEN RETURN; END IF;
+  PERFORM 1 FROM repository WHERE repository_id = ANY (v_homes) ORDER BY repository_id FOR NO KEY UPDATE;
+  PERFORM 1 FROM tag WHERE artifact_id = ANY (v_gone) ORDER BY repository_id, name FOR UPDATE;
+  WITH dropped AS (DELETE FROM tag WHERE artifact_id = ANY (v_gone) RETURNING repository_id, artifact_id, name)
+  INSERT INTO tag_history (repository_id, name, from_digest, username, op_time)
+  SELECT d.repository_id, d.name, a.digest, p_username, clock_timestamp() FROM dropped d JOIN artifact a ON a.id = d.artifact_id ORDER BY d.repository_id, d.name;
+  UPDATE artifact SET deleted_at = v_now, keep_until = v_now + p_undo WHERE id = ANY (v_gone);
+  UPDATE curve_version SET deleted_at = v_now, changed = v_now WHERE id = ANY (v_gone);
+  PERFORM curves_refresh(v_homes);
+  INSERT INTO gc_review (kind, target, review_after) SELECT 'artifact', u.id, v_now + p_undo FROM unnest(v_gone) AS u(id);
+  INSERT INTO event (kind, project_id, repository_id, artifact_id, username, payload)
+  SELECT 'artifact.deleted', a.project_id, a.repository_id, a.id, p_username, jsonb_build_object('digest', a.digest, 'tags', q.tags, 'retention', p_execution)
+  FROM retention_pick q JOIN artifact a ON a.id = q.artifact_id WHERE q.execution_id = p_execution AND q.artifact_id = ANY (v_gone) ORDER BY a.id;
+  INSERT INTO access_log (username, project_id, repo_name, repo_tag, operation, resource)
+  SELECT p_username, a.project_id, a.repository_name, coalesce(q.tags[1], ''), 'delete', a.digest
+  FROM retention_pick q JOIN artifact a ON a.id = q.artifact_id WHERE q.execution_id = p_execution AND q.artifact_id = ANY (v_gone) ORDER BY a.id;
+END $$;
+COMMENT ON FUNCTION retention_remove IS 'A batch of what a policy picked: whatever has been pushed, pulled, listed, held or made immutable since stays, the rest goes as by digest, with its tags and the same undo window';
 
 CREATE FUNCTION artifact_restore(p_repository bigint, p_digest text, p_tagged boolean, p_lease interval, p_username text, p_address text, p_request text)
 RETURNS text[] LANGUAGE plpgsql AS $$

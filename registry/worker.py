@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from dataforge_registry.core.records import work
+from dataforge_registry.core.records import retention, work
 from dataforge_registry.core.records.database import Database
 from dataforge_registry.core.records.events import Event
 from dataforge_registry.core.records.partitions import ensure_partitions
@@ -31,6 +31,7 @@ from dataforge_registry.core.work import (
 )
 from dataforge_registry.core.work.queue import Queue
 from dataforge_registry.core.work.reaper import Reaper
+from dataforge_registry.core.work.retention import RunRetention, after_pushes
 from dataforge_registry.core.work.sealer import ROWS, Sealer
 from dataforge_registry.core.work.task import Kind, Task, Wanted
 from dataforge_registry.core.work.worker import Step, Worker
@@ -94,6 +95,7 @@ def create_worker(
             ingest.INGEST: Kind(_ingest(config, database, driver), attempts=ingest.ATTEMPTS),
             gc_run.GC: Kind(gc_run.RunGc(database, collector, deleter, reaper)),
             scrub.SCRUB: Kind(_scrub(config, database, driver)),
+            retention.KIND: Kind(RunRetention(database, limits(config).undo)),
             REAP: Kind(reap),
             purge.PURGE: Kind(purge.RunPurge(database, signer(config, database))),
             TIDY: Kind(tidy),
@@ -107,7 +109,7 @@ def create_worker(
     return Worker(
         queue,
         [
-            Step("relay", partial(relay.relay, database, routes), 0.5, relay.BATCH),
+            Step("relay", partial(relay.relay, database, routes, also=after_pushes), 0.5, relay.BATCH),
             Step("mover", mover.Mover(database, driver).step, 0.5, mover.BATCH),
             Step("gc", collector.step, 5.0, gc.BATCH),
             Step("deletions", deleter.step, 2.0, deletions.BATCH),

@@ -5,7 +5,7 @@ needs of an event stands in the tasks, so the event itself is removed. An event 
 Webhooks, replication and scans add routes.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from ..records.database import Connection, Database
@@ -19,8 +19,14 @@ Route = Callable[[Sequence[Event]], Iterable[Wanted]]
 BATCH: Final = 500
 
 
-async def relay(database: Database, routes: Mapping[str, Route], batch: int = BATCH) -> int:
-    """Take up to `batch` events; returns how many there were."""
+async def relay(
+    database: Database,
+    routes: Mapping[str, Route],
+    batch: int = BATCH,
+    also: Callable[[Connection, Sequence[Event]], Awaitable[None]] | None = None,
+) -> int:
+    """Take up to `batch` events; returns how many there were. `also` is told of all of them, in the same transaction:
+    for what depends on records."""
 
     async def take(conn: Connection) -> int:
         events = await take_events(conn, batch)
@@ -28,6 +34,8 @@ async def relay(database: Database, routes: Mapping[str, Route], batch: int = BA
             if kind in routes:
                 for wanted in routes[kind]([event for event in events if event.kind == kind]):
                     await start(conn, wanted)
+        if also is not None and events:
+            await also(conn, events)
         return len(events)
 
     return await database.run(take)

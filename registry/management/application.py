@@ -41,6 +41,7 @@ from . import (
     purge,
     quotas,
     repositories,
+    retentions,
     robots,
     system,
     tags,
@@ -74,6 +75,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *tags.OPERATIONS,
     *labels.OPERATIONS,
     *overview.OPERATIONS,
+    *retentions.OPERATIONS,
 )
 
 PUSHES = (Action.PUSH, Action.ARTIFACT_CREATE, Action.TAG_CREATE)
