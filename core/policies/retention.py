@@ -55,7 +55,7 @@ class Scope(msgspec.Struct, frozen=True):
     """What a policy is about: a project, by its id."""
 
     level: Literal["project"]
-    ref: Annotated[int, msgspec.Meta(ge=0, lt=2**63)]
+    ref: Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 
 
 class Policy(msgspec.Struct, frozen=True):
