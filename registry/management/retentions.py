@@ -52,7 +52,7 @@ class Execution(msgspec.Struct, frozen=True):
     id: int
     policy_id: int
     start_time: datetime
-    end_time: datetime | None
+    end_time: datetime | msgspec.UnsetType  # none while it runs
     status: str
     trigger: str
     dry_run: bool
@@ -69,7 +69,7 @@ class Task(msgspec.Struct, frozen=True):
     status_code: int
     status_revision: int
     start_time: datetime
-    end_time: datetime | None
+    end_time: datetime | msgspec.UnsetType  # none while it runs
     total: int
     retained: int
 
@@ -184,7 +184,7 @@ async def _executions(call: Call[Paged]) -> Answer:
             each.id,
             policy_id,
             each.start_time or each.creation_time,
-            each.end_time,
+            each.end_time or msgspec.UNSET,
             each.status.capitalize(),
             each.trigger.upper(),
             bool(each.attributes.get("dry_run")),
@@ -215,7 +215,7 @@ async def _tasks(call: Call[Paged]) -> Answer:
             CODES.get(each.status, FINISHED),
             0,
             each.start_time,
-            each.end_time,
+            each.end_time or msgspec.UNSET,
             each.total,
             each.retained,
         )
