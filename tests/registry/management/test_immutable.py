@@ -173,3 +173,33 @@ def test_statements_of_whatever_code_are_kept_from_it(admin: Api, project: str) 
     ):
         with pytest.raises(asyncpg.PostgresError, match="TAG_IMMUTABLE"):
             registry.records(statement, repository)
+
+
+def test_no_operation_of_the_api_passes_a_rule_or_a_hold(admin: Api, project: str) -> None:
+    """Tags, artifacts and repositories deleted, artifacts copied over: by the paths of Harbor's clients."""
+    registry, repository = admin.registry, f"{project}/a"
+    first, second = image(registry, repository, 1), image(registry, f"{project}/b", 2)
+    assert registry.put(repository, "v1", first).status == 201
+    assert registry.put(f"{project}/b", "v1", second).status == 201
+    path = f"/projects/{project}/repositories/a"
+    rules = f"/projects/{project}/immutabletagrules"
+    assert admin.post(rules, rule()).status == 201
+    answer = admin.get(f"{path}/artifacts/v1?with_tag=true&with_immutable_status=true")
+    assert answer.json["tags"][0]["immutable"] is True
+    for target in (f"{path}/artifacts/v1/tags/v1", f"{path}/artifacts/{sha256(first)}", path):
+        kept(admin.delete(target))
+    copied = admin.post(f"{path}/artifacts?from={project}/b:v1")
+    assert registry.send("GET", f"/v2/{repository}/manifests/v1").body == first, copied
+    assert admin.delete(f"{rules}/{admin.get(rules).json[0]['id']}").status == 200
+    hold = json.dumps({"reason": "case", "repository": repository}).encode()
+    assert registry.send("POST", f"/api/v1/projects/{project}/holds", hold).status == 201
+    for target in (f"{path}/artifacts/v1/tags/v1", f"{path}/artifacts/{sha256(first)}", path):
+        answer = admin.delete(target)
+        assert (answer.status, answer.code) == (412, "PRECONDITION"), answer.body
+    assert registry.send("GET", f"/v2/{repository}/manifests/v1").body == first
+    lifted = json.loads(registry.send("GET", f"/api/v1/projects/{project}/holds").body)["holds"][0]["id"]
+    assert registry.send("DELETE", f"/api/v1/projects/{project}/holds/{lifted}").status == 200
+    assert admin.delete(path).status == 200
+    body = json.dumps({"repository": repository, "digest": sha256(first)}).encode()
+    assert registry.send("POST", f"/api/v1/projects/{project}/restore", body).status == 200
+    assert registry.send("GET", f"/v2/{repository}/manifests/v1").body == first, "with its repository"
