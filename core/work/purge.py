@@ -27,7 +27,7 @@ PATIENCE: Final = "1s"
 LEAST: Final = frozenset(("create", "delete", "pull"))
 """Harbor's words for all there is."""
 
-LAST_OF = "SELECT max(log_id) FROM {}"
+_LAST_OF = "SELECT max(log_id) FROM {}"
 REMOVE = """DELETE FROM access_log a USING (
   SELECT op_time, log_id FROM access_log WHERE log_id <= $1 ORDER BY log_id LIMIT $2) AS q
 WHERE a.op_time = q.op_time AND a.log_id = q.log_id"""
@@ -129,7 +129,7 @@ async def _drop(database: Database, name: str, last_id: int) -> None:
     try:
         async with database.transaction() as conn:
             await conn.execute(f"SET LOCAL lock_timeout = '{PATIENCE}'")
-            if (await conn.fetchval(LAST_OF.format(name)) or 0) <= last_id:
+            if (await conn.fetchval(_LAST_OF.format(name)) or 0) <= last_id:
                 await conn.execute(f"DROP TABLE {name}")
     except (asyncpg.LockNotAvailableError, asyncpg.UndefinedTableError):
         return  # busy, so its rows go one by one and it is dropped next time; or another run was faster
