@@ -1,5 +1,7 @@
 """Robots through the API: made, used, changed and ended, and nobody gets by one what he may not do."""
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -212,9 +214,15 @@ def test_a_robot_of_a_deleted_project_is_none_of_the_project_made_again(admin: A
     assert again["name"] == robot["name"] and again["id"] != robot["id"]
 
 
-def test_a_robot_that_is_deleted_is_refused_at_its_next_request(admin: Api, word: str) -> None:
-    robot = made(admin, word)
+@pytest.mark.parametrize("chosen", ["", "Chosen by somebody 1"])
+def test_a_robot_that_is_deleted_is_refused_at_its_next_request(admin: Api, word: str, chosen: str) -> None:
+    robot = made(admin, word, secret=chosen)
     api = admin.by(robot["name"], robot["secret"]).registry
-    assert api.send("GET", "/v2/").status == 200
-    admin.delete(f"/robots/{robot['id']}")
-    assert api.send("GET", "/v2/").status == 401
+    granted = api.send("GET", "/service/token?scope=repository:open/gr:pull")
+    bearer = replace(api, login={"Authorization": f"Bearer {json.loads(granted.body)['token']}"})
+    for path in ("/v2/", "/v2/", "/api/v2.0/systeminfo"):  # twice: what was verified is remembered
+        assert api.send("GET", path).status == bearer.send("GET", path).status == 200
+    assert admin.delete(f"/robots/{robot['id']}").status == 200
+    for path in ("/v2/", "/v2/open/gr/tags/list", "/api/v2.0/systeminfo"):
+        assert api.send("GET", path).status == bearer.send("GET", path).status == 401
+    assert api.send("GET", "/service/token").status == 401
