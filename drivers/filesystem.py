@@ -3,6 +3,7 @@
 Durable before it is acknowledged: the bytes, then the name, then the names of new folders. Links are never followed.
 """
 
+import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from typing import Final
 from uuid import uuid4
@@ -17,6 +18,10 @@ from .writing import Appending, Putting
 
 THREADS: Final = 16
 """Threads for file calls. They mostly wait for fsync; waiting together lets the file system merge journal commits."""
+DELETING: Final = 4
+"""Threads that a call to delete many keys may take: an unlink mostly waits for the file system's journal."""
+PART: Final = 50
+"""Keys that are worth a thread of their own."""
 BATCH: Final = 256
 """Keys listed per thread hop."""
 
@@ -58,8 +63,13 @@ class FilesystemDriver:
         await self.delete_many([key])
 
     async def delete_many(self, keys: Iterable[str]) -> None:
-        """See Driver.delete_many. One hop; one sync per folder, or one for all."""
-        await self._threads.run(files.delete, self._tree, [check_key(key) for key in keys], self._sync_all)
+        """See Driver.delete_many. Many keys go on several threads, each with one sync per folder or one for all."""
+        checked = [check_key(key) for key in keys]
+        parts = max(1, min(DELETING, len(checked) // PART))
+        hops = [self._threads.run(files.delete, self._tree, checked[n::parts], self._sync_all) for n in range(parts)]
+        for error in await asyncio.gather(*hops, return_exceptions=True):
+            if error is not None:
+                raise error
 
     async def list(self, prefix: str = "", after: str = "") -> AsyncIterator[Stat]:
         """See Driver.list. Reads one folder at a time."""
