@@ -18,7 +18,7 @@ from .accounts import rights_of
 from .database import Connection, Database
 from .listing import Asked, Column, Listing
 
-MOST: Final = 10_000
+MOST: Final = 1000
 PATIENCE: Final = 10.0
 _RESOURCE: Final = """CASE WHEN repo_name = '' THEN resource WHEN repo_tag <> '' THEN repo_name || ':' || repo_tag
   ELSE repo_name || '@' || resource END"""
