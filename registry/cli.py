@@ -10,7 +10,7 @@ from .failures import one_line
 COMMANDS = (
     *("serve", "worker", "config", "health", "accounts", "robots", "reindex", "gc", "fsck", "scrub"),
     *("audit", "mode", "backup"),
-    *("import_", "ls", "search", "read", "link", "export", "pull", "diff", "log", "show", "plot", "verify"),
+    *("import_", "ls", "search", "read", "link", "export", "pull", "diff", "log", "show", "plot", "verify", "undelete"),
 )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import screen
+from .windows import At
 
 if TYPE_CHECKING:
     from ...core.curves.names import Reference
@@ -19,7 +20,7 @@ def register(app: typer.Typer) -> None:
     app.command()(pull)
 
 
-def pull(ref: Ref, output: Output = Path(".")) -> None:
+def pull(ref: Ref, output: Output = Path("."), at: At = None) -> None:
     """Fetch the Parquet files of a well or a curve. Each under its title; what was cut short goes on."""
     with screen.one_line():
         from ...core.curves.names import Reference
@@ -29,14 +30,15 @@ def pull(ref: Ref, output: Output = Path(".")) -> None:
             output.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise screen.Failed(f"{output} cannot be made: {error.strerror}") from error
-        files, untitled = screen.run(_pull(screen.address(reference.base), reference, output))
+        files, untitled = screen.run(_pull(screen.address(reference.base), reference, output, at))
     for path in sorted(files):
         typer.echo(path)
     if untitled:
         typer.echo(f"dfr: {untitled} layers without a title were left out", err=True)
 
 
-async def _pull(base: str, reference: "Reference", output: Path) -> tuple[list[Path], int]:
+async def _pull(base: str, reference: "Reference", output: Path, at: str | None) -> tuple[list[Path], int]:
+    from ..client.past import as_of
     from ..client.pull import pull
     from ..client.remote import RemoteRegistry
 
@@ -45,7 +47,7 @@ async def _pull(base: str, reference: "Reference", output: Path) -> tuple[list[P
         async with RemoteRegistry(base) as registry:
             return await pull(
                 registry,
-                reference,
+                await as_of(registry, reference, at),
                 output,
                 lambda size: progress.update(task, total=size),
                 lambda size: progress.advance(task, size),

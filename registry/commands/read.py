@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from . import screen
-from .windows import FormatName, Output, Refs, Start, Step, Stop, Unit
+from .windows import At, FormatName, Output, Refs, Start, Step, Stop, Unit
 
 if TYPE_CHECKING:
     from ...core.curves.aligned import Aligned
@@ -30,6 +30,7 @@ def read(
     unit: Unit = None,
     format: FormatName = "csv",
     output: Output = None,
+    at: At = None,
 ) -> None:
     """Read a depth window of curves, on one index. Only the layers that hold it are fetched."""
     with screen.one_line():
@@ -38,7 +39,7 @@ def read(
 
         kind = format_of(format)
         base, references = parsed(refs)
-        aligned, header = screen.run(fetched(base, references, Window(start, stop), unit, step, kind == "las"))
+        aligned, header = screen.run(fetched(base, references, Window(start, stop), unit, step, kind == "las", at))
         for note in aligned.notes:
             typer.echo(f"dfr: {note}", err=True)
         pieces = write(kind, list(aligned.chunks(kind.chunk_rows)), header=header)
@@ -61,14 +62,21 @@ def parsed(refs: list[str]) -> "tuple[str, list[Reference]]":
 
 
 async def fetched(
-    base: str, references: "list[Reference]", window: "Window", unit: str | None, step: str | None, header: bool
+    base: str,
+    references: "list[Reference]",
+    window: "Window",
+    unit: str | None,
+    step: str | None,
+    header: bool,
+    at: str | None,
 ) -> "tuple[Aligned, bytes | None]":
     """The curves on one index and, where asked for, the LAS file that they all came from."""
+    from ..client.past import as_of
     from ..client.remote import RemoteRegistry
     from ..client.selection import choose, original_of, read_together
 
     async with RemoteRegistry(base) as registry:
-        chosen = await choose(registry, references)
+        chosen = await choose(registry, [await as_of(registry, each, at) for each in references])
         aligned = await read_together(chosen, window, unit=unit, step=step)
         return aligned, await original_of(registry, chosen) if header else None
 

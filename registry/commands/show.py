@@ -8,6 +8,7 @@ import typer
 
 from . import screen
 from .pushed import pushed_table
+from .windows import At
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,24 +29,26 @@ def register(app: typer.Typer) -> None:
     app.command()(show)
 
 
-def show(ref: Ref, start: Start = None, stop: Stop = None) -> None:
+def show(ref: Ref, start: Start = None, stop: Stop = None, at: At = None) -> None:
     """Show a curve in the terminal, depth down, or a well. Of a well: its curves and what they cover."""
     with screen.one_line():
         from ...core.curves.names import Reference
 
         reference = Reference.parse(ref)
-        screen.run(_show(reference, start, stop))
+        screen.run(_show(reference, start, stop, at))
 
 
-async def _show(reference: "Reference", start: str | None, stop: str | None) -> None:
+async def _show(reference: "Reference", start: str | None, stop: str | None, at: str | None) -> None:
     from ...core.curves.errors import CurveError
     from ...core.curves.read import Window
     from ...core.oci.errors import ManifestUnknown
     from ..client.history import open_curves
+    from ..client.past import as_of
     from ..client.plain import plain_pushes
     from ..client.remote import RemoteRegistry
 
     async with RemoteRegistry(screen.address(reference.base)) as registry:
+        reference = await as_of(registry, reference, at)
         pushed = pushed_table(await plain_pushes(registry, reference))
         try:
             opened = await open_curves(registry, reference)

@@ -59,3 +59,27 @@ def test_mistakes_are_one_line(door: Registry, field: str, arguments: tuple[str,
     assert found.returncode in (1, 2)
     assert found.stderr.startswith("dfr: ")
     assert len(found.stderr.splitlines()) == 1
+
+
+def test_curves_are_read_as_they_were_and_brought_back(door: Registry) -> None:
+    mia = door.by("mia")
+    ref = "wells/past/run1/gr"
+    first = pushed(mia, ref, frame(smooth(20)), "v1", "latest")
+    then = door.records("SELECT clock_timestamp()")[0][0].isoformat()
+    second = pushed(mia, ref, frame(smooth(30)), "v2", "latest")
+    for at, rows in ((("--at", then), 20), ((), 30)):
+        read = dfr(door, "read", ref, *at)
+        assert read.returncode == 0, read.stderr
+        assert len(read.stdout.splitlines()) == rows + 1
+    early = dfr(door, "show", ref, "--at", "2001-01-01")
+    assert (early.returncode, "named nothing at 2001-01-01" in early.stderr) == (1, True), early.stderr
+    back = dfr(door, "undelete", f"{ref}:latest", user="mia")
+    assert (back.returncode, back.stdout.split()) == (0, [f"{ref}@{first.digest}", "latest"]), back.stderr
+    assert mia.send("DELETE", f"/v2/{ref}/manifests/{second.digest}").status == 202
+    back = dfr(door, "undelete", f"{ref}@{second.digest}", user="mia")
+    assert (back.returncode, back.stdout.split()) == (0, [f"{ref}@{second.digest}", "v2"]), back.stderr
+    for refused, code in ((ref, 2), (f"{ref}:never", 1), (f"{ref}@{'sha256:' + '0' * 64}", 1)):
+        answer = dfr(door, "undelete", refused, user="mia")
+        assert answer.returncode == code, answer.stderr
+        assert len(answer.stderr.splitlines()) == 1
+    assert dfr(door, "read", "wells/past/run1", "--at", then).returncode == 2
