@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def undelete(ref: Ref, at: At = None) -> None:
-    """Bring back what was deleted, or a tag that moved. @DIGEST: the artifact and its tags. :TAG: where it was before."""
+    """Bring back what was deleted or has moved. @DIGEST: an artifact and its tags; :TAG: a tag to where it was."""
     with screen.one_line():
         from ...core.curves.errors import CurveError
         from ...core.curves.names import Reference
