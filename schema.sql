@@ -1269,9 +1269,9 @@ COMMENT ON FUNCTION adopt_child IS 'A child of an index that lives in a reposito
 
 CREATE TYPE push AS (n int, repository_id bigint, digest text COLLATE "C", manifest_media_type text, artifact_type text, media_type text,
   type text, size bigint, annotations jsonb, subject text, accessory text, accessory_of text, tags text[], if_match text,
-  if_none_match boolean, numbered boolean, home boolean, curve boolean, username text, address text, request text);
+  if_none_match boolean, along text[], numbered boolean, home boolean, curve boolean, username text, address text, request text);
 CREATE TYPE push_part AS (n int, digest text COLLATE "C", size bigint, required boolean);
-COMMENT ON TYPE push IS 'A manifest to be put, the n-th of its transaction, counted from 1; size is that of its bytes and its blobs; numbered: the next vN is to be its tag; home: the repository''s name has four segments, so it may be a curve''s; curve: the manifest is one';
+COMMENT ON TYPE push IS 'A manifest to be put, the n-th of its transaction, counted from 1; size is that of its bytes and its blobs; along: those of the tags that move whatever if_match and if_none_match say; numbered: the next vN is to be its tag; home: the repository''s name has four segments, so it may be a curve''s; curve: the manifest is one';
 COMMENT ON TYPE push_part IS 'A blob or a child that the n-th manifest names';
 
 CREATE TYPE push_curve AS (n int, well text, well_norm text, well_slug text, aliases jsonb, uwi text, uwi_norm text, api text, operator text,
@@ -1567,16 +1567,17 @@ BEGIN
   WITH made AS (
     INSERT INTO tag AS m (repository_id, artifact_id, name, push_time)
     SELECT q.repository_id, ids[q.n], u.name, clock_timestamp() FROM unnest(pushes) AS q CROSS JOIN unnest(q.tags) AS u(name)
-    WHERE q.if_match IS NULL ORDER BY q.repository_id, u.name COLLATE "C"
+    WHERE q.if_match IS NULL OR u.name = ANY (q.along) ORDER BY q.repository_id, u.name COLLATE "C"
     ON CONFLICT (repository_id, name) DO NOTHING RETURNING m.repository_id, m.artifact_id, m.name),
   noted AS (
     INSERT INTO tag_history (repository_id, name, to_digest, username)
     SELECT m.repository_id, m.name, digests[p.n], users[p.n] FROM made m CROSS JOIN LATERAL array_position(ids, m.artifact_id) AS p(n))
   SELECT array_agg(m.artifact_id), array_agg(m.name) INTO m_id, m_name FROM made m;
-  FOR t IN SELECT p.n, x.name, q.if_match, q.if_none_match FROM (
+  FOR t IN SELECT p.n, x.name, CASE WHEN NOT c.along THEN q.if_match END AS if_match, q.if_none_match AND NOT c.along AS if_none_match FROM (
              SELECT ids[q.n] AS id, u.name COLLATE "C" AS name FROM unnest(pushes) AS q CROSS JOIN unnest(q.tags) AS u(name)
              EXCEPT SELECT u.id, u.name FROM unnest(m_id, m_name) AS u(id, name)) AS x
            CROSS JOIN LATERAL array_position(ids, x.id) AS p(n) JOIN unnest(pushes) AS q ON q.n = p.n
+           CROSS JOIN LATERAL coalesce(x.name = ANY (q.along), false) AS c(along)
            ORDER BY repositories[p.n], x.name LOOP
     LOOP
       SELECT o.id, o.artifact_id AS target, a.digest INTO g FROM tag o JOIN artifact a ON a.id = o.artifact_id

@@ -193,13 +193,13 @@ async def _read_window(console: Console, url: str, reference: Reference, file: L
         config = await curve.config()
         table = await curve.read(window)
     layers = plan(curve.manifest, window)
-    size = sum(layer.size for layer in (*layers.index, *layers.values))
+    size = sum(layer.size for layer in layers.layers)
     whole = sum(layer.size for layer in curve.manifest.layers)
     if values_id(table.column(1).combine_chunks()) != values_id(values.slice(first, last - first + 1)):
         raise DemoFailed("the window read back differs from the file")
     console.print(
         f"[bold]{WINDOW_FEET} ft of {CURVE}[/], {window.start} to {window.stop} {config.index.unit}: {table.num_rows} "
-        f"rows from {len(layers.digests)} of {len(curve.manifest.layers)} layers, {size:,} of {whole:,} bytes; "
+        f"rows from {len(layers.layers)} of {len(curve.manifest.layers)} layers, {size:,} of {whole:,} bytes; "
         "every value is the one in the file"
     )
     shown = align([(config, table)])

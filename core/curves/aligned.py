@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from .dtypes import arrow_type
 from .errors import CurveError
-from .index_units import MAX_SCALE, IndexUnit, index_type, usual_step, whole_span
+from .index_units import MAX_SCALE, IndexUnit, usual_step, whole_span
 from .mnemonics import each_once
-from .model import DEFAULT_SCALE, Ticks, Values, tick_text
+from .model import DEFAULT_SCALE, Ticks, Values, index_type, tick_text
 from .parquet import index_array, index_ticks
 from .read import WHOLE, Window, bounds, ends
 from .resample import Rows, grid, on_grid, step_ticks

@@ -14,11 +14,10 @@ import numpy.typing as npt
 
 from .errors import CurveError
 from .model import Ticks, parse_tick
-from .schema import Config, IndexHeader, SegmentHeader
+from .placed import Placed, placed, span
+from .schema import Config, IndexHeader
+from .ticks import TIME_SCALE
 from .units import conversion
-
-TIME_SCALE = 6
-"""Decimals of a time in seconds: its ticks are microseconds."""
 
 Rows = npt.NDArray[np.int64]
 
@@ -78,7 +77,7 @@ def shifts(old: Config, new: Config, axis: Axis) -> tuple[int, ...]:
     """The shifts, in ticks of the axis, that are worth trying: one, or two where the segments cannot tell."""
     votes = Counter({0: 0})
     if same_steps(old.index, new.index) and old.rows == new.rows:
-        votes[axis.tick(new.segments[0].index[0]) - axis.tick(old.segments[0].index[0])] += 0
+        votes[axis.tick(span(new)[0]) - axis.tick(span(old)[0])] += 0
     if old.index.unit == new.index.unit:
         mine, theirs = _single(old), _single(new)
         for content in mine.keys() & theirs.keys():
@@ -106,7 +105,7 @@ def match(old: Ticks, new: Ticks) -> tuple[Rows, Rows]:
     return inside, at[inside]
 
 
-def _single(config: Config) -> dict[str, SegmentHeader]:
+def _single(config: Config) -> dict[str, Placed]:
     """Segments whose content stands once in a curve: a constant interval says nothing about a shift."""
     times = Counter(segment.content for segment in config.segments)
-    return {segment.content: segment for segment in config.segments if times[segment.content] == 1}
+    return {segment.content: segment for segment in placed(config) if times[segment.content] == 1}

@@ -16,7 +16,9 @@ from ..oci.errors import CurveConflict, RegistryError
 from . import schema
 from .errors import CurveError
 from .families import family_of
+from .layout import value_layers
 from .names import is_segment, normal, slug
+from .placed import span
 from .schema import Config, Manifest
 from .unit_table import UNITS
 
@@ -48,7 +50,7 @@ def check_names(config: Config, home: tuple[str, str, str]) -> None:
 def row_of(manifest: Manifest, config: Config, home: tuple[str, str, str]) -> dict[str, Any]:
     """The catalogue's row of a version in its home; CurveError where something in it cannot be kept."""
     well, stats = config.well, config.stats
-    first, last = config.segments[0].index[0], config.segments[-1].index[1]
+    first, last = span(config)
     low, high = _base_range(config, first, last)
     lineage = config.lineage or schema.Lineage(operation="")
     row = {
@@ -114,7 +116,7 @@ def row_of(manifest: Manifest, config: Config, home: tuple[str, str, str]) -> di
 
 
 def _segments(manifest: Manifest, config: Config) -> list[list[str]]:
-    layers = [layer for layer in manifest.layers if layer.annotations.get(schema.ROLE) == "values"]
+    layers = value_layers(manifest)
     return [[Digest.parse(part.content).hex, layer.digest] for part, layer in zip(config.segments, layers, strict=True)]
 
 

@@ -8,7 +8,7 @@ from .model import Curve, Frame, Index, tick_text
 from .origin import Well
 from .schema import Config, Lineage
 from .segments import ALGORITHM, Span
-from .stats import extremes, stats_of
+from .stats import stats_of
 
 
 def config_of(
@@ -59,7 +59,7 @@ def config_of(
         values_id=parts[0][1].content_id if len(parts) == 1 else samples.content_id,
         chunking=schema.Chunking(algorithm=ALGORITHM, avg=avg),
         stats=stats_of(samples),
-        segments=[_segment(index, span, part) for span, part in parts],
+        segments=[_segment(index, span, part, regular is not None) for span, part in parts],
         lineage=lineage,
         original=schema.OriginalHeader(
             file=original.file,
@@ -95,14 +95,10 @@ def _well(well: Well) -> schema.WellHeader:
     )
 
 
-def _segment(index: Index, span: Span, part: Samples) -> schema.SegmentHeader:
-    low, high = extremes(part)
+def _segment(index: Index, span: Span, part: Samples, regular: bool) -> schema.SegmentHeader:
     return schema.SegmentHeader(
         content=part.content_id,
         rows=len(span),
-        first_row=span.start,
-        index=[index.text(span.start), index.text(span.stop - 1)],
-        min=low,
-        max=high,
+        index=None if regular else [index.text(span.start), index.text(span.stop - 1)],
         nulls=part.nulls,
     )

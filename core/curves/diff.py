@@ -23,10 +23,12 @@ from .decode import decode_index, decode_values
 from .differences import CurveDiff, SegmentCounts, figure, header_changes, index_change, intervals, runs
 from .dtypes import arrow_type
 from .errors import ContentMismatch, CurveError
+from .layout import index_layers, value_layers
 from .model import Ticks, Values, tick_text
 from .packed import Previous
 from .parquet import index_ticks
-from .schema import Config, Descriptor, SegmentHeader
+from .placed import Placed, placed
+from .schema import Config, Descriptor
 
 MOST_INTERVALS = 1000
 Version = Previous
@@ -70,14 +72,14 @@ class DiffPlan:
         old, new = self.old.config, self.new.config
         if not self.by_rows and not same_steps(old.index, new.index):
             return list(range(len(old.segments))), list(range(len(new.segments)))
-        mine = {self._place(segment, shift): at for at, segment in enumerate(old.segments)}
-        theirs = {self._place(segment, 0): at for at, segment in enumerate(new.segments)}
+        mine = {self._place(segment, shift): at for at, segment in enumerate(placed(old))}
+        theirs = {self._place(segment, 0): at for at, segment in enumerate(placed(new))}
         return (
             [at for place, at in mine.items() if place not in theirs],
             [at for place, at in theirs.items() if place not in mine],
         )
 
-    def _place(self, segment: SegmentHeader, shift: int) -> tuple[str, int, int]:
+    def _place(self, segment: Placed, shift: int) -> tuple[str, int, int]:
         place = segment.first_row
         if not self.by_rows and self.axis:
             place = self.axis.tick(segment.index[0]) + shift
@@ -87,7 +89,7 @@ class DiffPlan:
 def plan(old: Version, new: Version) -> DiffPlan:
     """What a comparison needs, told from configs alone. CurveError where a config contradicts its manifest."""
     for version in (old, new):
-        if not version.config.segments or len(version.layers("values")) != len(version.config.segments):
+        if not version.config.segments or len(value_layers(version.manifest)) != len(version.config.segments):
             raise CurveError(f"{version.digest} is no curve: its config tells of other segments than its layers")
     a, b = old.config, new.config
     axis, same_index = common_axis(a.index, b.index), a.index.index_id == b.index.index_id
@@ -100,9 +102,9 @@ def plan(old: Version, new: Version) -> DiffPlan:
     parts: list[tuple[Descriptor, ...]] = []
     for side, version in enumerate((old, new)):
         read = {at for shift in bare.shifts for at in bare.unmatched(shift)[side]}
-        layers = [layer for at, layer in enumerate(version.layers("values")) if at in read]
+        layers = [layer for at, layer in enumerate(value_layers(version.manifest)) if at in read]
         if version.config.index.regular is None and (not same_index or (layers and version is new)):
-            layers += version.layers("index")
+            layers += index_layers(version.manifest)
         parts.append(tuple(layers))
     return replace(bare, old_layers=parts[0], new_layers=parts[1])
 
@@ -169,11 +171,11 @@ class _Side:
     def read(cls, version: Version, layers: Sequence[Descriptor], blobs: Mapping[str, bytes]) -> "_Side":
         config, parts = version.config, {}
         wanted = {layer.digest for layer in layers}
-        for at, (layer, segment) in enumerate(zip(version.layers("values"), config.segments, strict=True)):
+        for at, (layer, segment) in enumerate(zip(value_layers(version.manifest), config.segments, strict=True)):
             if layer.digest in wanted:
                 parts[at] = _typed(decode_values(layer.check(blobs[layer.digest]), segment.rows), config, layer)
         ticks = regular_ticks(config.index)
-        index = [layer for layer in version.layers("index") if layer.digest in wanted]
+        index = [layer for layer in index_layers(version.manifest) if layer.digest in wanted]
         if index:
             ticks = np.concatenate([index_ticks(decode_index(layer.check(blobs[layer.digest]))[1]) for layer in index])
         if ticks is not None and len(ticks) != config.rows:
@@ -184,7 +186,8 @@ class _Side:
         """Row numbers and values of some segments."""
         if not positions:
             return np.empty(0, dtype=np.int64), pa.array([], pa.float32())
-        chosen = [self.config.segments[at] for at in positions]
+        segments = placed(self.config)
+        chosen = [segments[at] for at in positions]
         rows = [np.arange(each.first_row, each.first_row + each.rows, dtype=np.int64) for each in chosen]
         return np.concatenate(rows), pa.concat_arrays([self.parts[at] for at in positions])
 

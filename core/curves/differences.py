@@ -7,9 +7,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from .alignment import TIME_SCALE, Axis, Rows, constant_shift
+from .alignment import Axis, Rows, constant_shift
 from .model import Ticks, tick_text
+from .placed import span
 from .schema import Config, Struct
+from .ticks import TIME_SCALE
 
 # What says the same in another way, or how it is stored: told by counts, intervals and segments instead.
 _NOT_HEADER = ("stats", "segments", "values_id", "chunking", "lineage", "width")
@@ -164,7 +166,8 @@ def _fields(config: Config) -> dict[str, Any]:
         tree.pop(name, None)
     for name in ("index_id", "regular"):
         tree["index"].pop(name, None)
-    original = tree.pop("original") or {}
+    tree["index"].setdefault("recorded_direction", "down")
+    original = tree.pop("original", None) or {}
     tree["original"] = {name: original.get(name) for name in ("file", "format")}
     return {name: value for name, value in _flat("", tree) if value not in ("", [], None)}
 
@@ -208,12 +211,12 @@ def signed(ticks: int, scale: int | None) -> str:
 
 
 def _span(config: Config) -> IndexSpan:
-    index = config.index
+    index, (start, stop) = config.index, span(config)
     return IndexSpan(
         kind=index.kind,
         unit=index.unit,
-        start=config.segments[0].index[0],
-        stop=config.segments[-1].index[1],
+        start=start,
+        stop=stop,
         step=index.regular.step if index.regular else None,
         rows=config.rows,
     )

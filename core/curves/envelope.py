@@ -8,9 +8,8 @@ import pyarrow as pa
 
 from .dtypes import elements_of
 from .errors import CurveError
-from .index_units import scale_of
 from .model import Values
-from .parquet import index_ticks
+from .parquet import index_ticks, scale_of
 from .read import WHOLE, Window, ends
 
 MAX_BINS = 20_000

@@ -6,31 +6,19 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 
 import numpy as np
-import pyarrow as pa
 
 from .errors import ContentMismatch, CurveError
 from .families import canonical_index_unit
-from .model import DEFAULT_SCALE, Ticks, Values, parse_tick, tick_text
+from .model import DEFAULT_SCALE, Ticks, parse_tick, tick_text
+from .placed import span
 from .read import WHOLE, Window, ends
 from .schema import Config, IndexHeader
+from .ticks import TIME_SCALE
 from .units import conversion
 
 MAX_SCALE = 12
 _MAX_TICK = 10**15  # fifteen digits, as an index is kept with
-_MICROS = 6  # a timestamp's ticks are microseconds
 _WINDOW_DIGITS = 60  # a window's end that no decimal can say falls on the right side of every tick with fewer
-
-
-def index_type(scale: int | None) -> pa.DataType:
-    """The Arrow type of an index column: decimal128 of 14 digits (15 beyond four decimals), or timestamp[us, UTC]."""
-    if scale is None:
-        return pa.timestamp("us", "UTC")
-    return pa.decimal128(14 if scale <= DEFAULT_SCALE else 15, scale)
-
-
-def scale_of(index: Values) -> int | None:
-    """The decimals of an index column, None for timestamps."""
-    return None if pa.types.is_timestamp(index.type) else int(index.type.scale)
 
 
 def wanted_unit(header: IndexHeader, unit: str | None) -> str:
@@ -147,7 +135,7 @@ def _bound(tick: Decimal, scale: int | None) -> str:
 def usual_step(config: Config) -> Decimal:
     """The spacing of a curve's whole index in ticks: the constant one, else the mean; 0 for a single row."""
     index = config.index
-    scale = _MICROS if index.scale is None else index.scale
+    scale = TIME_SCALE if index.scale is None else index.scale
     if index.regular is not None:
         return abs(Decimal(index.regular.step)).scaleb(scale)
     rows = config.stats.count
@@ -159,5 +147,4 @@ def usual_step(config: Config) -> Decimal:
 
 def whole_span(config: Config) -> Ticks:
     """The first and last index value of a whole curve, in its own ticks."""
-    texts = (config.segments[0].index[0], config.segments[-1].index[1])
-    return np.array([int(parse_tick(text, config.index.scale)) for text in texts], dtype=np.int64)
+    return np.array([int(parse_tick(text, config.index.scale)) for text in span(config)], dtype=np.int64)

@@ -57,12 +57,14 @@ class Index:
         steps = np.diff(self.ticks)
         return int(steps[0]) if len(steps) and steps[0] > 0 and np.all(steps == steps[0]) else None
 
-    @property
-    def arrow_type(self) -> pa.DataType:
-        """decimal128(14, 4), decimal128(15, scale) for finer indexes, or timestamp[us, UTC]."""
-        if self.scale is None:
-            return pa.timestamp("us", "UTC")
-        return pa.decimal128(14 if self.scale <= DEFAULT_SCALE else 15, self.scale)
+
+def index_type(scale: int | None, largest: int = 0) -> pa.DataType:
+    """The Arrow type of an index column: decimal128 of 14 digits, 15 beyond four decimals, 18 where the largest tick
+    has more; or timestamp[us, UTC]."""
+    if scale is None:
+        return pa.timestamp("us", "UTC")
+    digits = 14 if scale <= DEFAULT_SCALE else 15
+    return pa.decimal128(digits if largest < 10**digits else 18, scale)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,14 +13,14 @@ from ..oci.digest import Digest
 from . import schema
 from .config import config_of
 from .content import Samples, index_id
+from .layout import INDEX_LAYER_ROWS, index_layers, layout_notes, value_layers
 from .model import Curve, Frame, Index
 from .names import slug
 from .packed import Packed, Previous
 from .parquet import encode_index, encode_values
+from .placed import placed
 from .schema import Config, Descriptor, Lineage, Manifest
 from .segments import Span, cut
-
-INDEX_LAYER_ROWS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,7 @@ def pack_index(index: Index, frame: str) -> IndexLayers:
         span = Span(start, min(start + INDEX_LAYER_ROWS, rows))
         part = "" if rows <= INDEX_LAYER_ROWS else f".{len(descriptors) + 1:04}"
         data = encode_index(index, span.start, span.stop)
-        notes = {schema.TITLE: f"{folder}/{index.kind}{part}.parquet", schema.ROLE: "index"}
-        if part:
-            notes |= _span_notes(index, span)
-        descriptors.append(_descriptor(media.PARQUET, data, notes))
+        descriptors.append(_descriptor(media.PARQUET, data, {schema.TITLE: f"{folder}/{index.kind}{part}.parquet"}))
         blobs[descriptors[-1].digest] = data
     return IndexLayers(index_id(index), tuple(descriptors), blobs)
 
@@ -74,9 +71,8 @@ def pack(
     layers, blobs = _index_layers(frame.index, index, previous)
     held = _held_segments(previous)
     folder = slug(frame.name, "frame")
-    for number, (span, part) in enumerate(parts, 1):
-        notes = {schema.TITLE: f"{folder}/{segment.upper()}-{number:04}.parquet", schema.ROLE: "values"}
-        notes |= _span_notes(frame.index, span)
+    for number, (_, part) in enumerate(parts, 1):
+        notes = {schema.TITLE: f"{folder}/{segment.upper()}-{number:04}.parquet"}
         layer = held.get(part.content_id)
         if layer is None:
             data = encode_values(part)
@@ -115,23 +111,15 @@ def _index_layers(
 ) -> tuple[list[Descriptor], dict[str, bytes]]:
     """The parent's index layers where they hold the same index under the same name, else the frame's own."""
     if previous and (previous.config.index.index_id, previous.config.index.kind) == (packed.content, index.kind):
-        return previous.layers("index"), {}
+        return index_layers(previous.manifest), {}
     return list(packed.descriptors), dict(packed.blobs)
 
 
 def _held_segments(previous: Previous | None) -> dict[str, Descriptor]:
     if previous is None:
         return {}
-    layers = previous.layers("values")
+    layers = value_layers(previous.manifest)
     return {header.content: layer for header, layer in zip(previous.config.segments, layers, strict=False)}
-
-
-def _span_notes(index: Index, span: Span) -> dict[str, str]:
-    """Rows half-open, index inclusive; parted by `/`, since depths may be negative and times hold `-`."""
-    return {
-        schema.ROWS: f"{span.start}/{span.stop}",
-        schema.SPAN: f"{index.text(span.start)}/{index.text(span.stop - 1)}",
-    }
 
 
 def _descriptor(media_type: str, data: bytes, notes: dict[str, str] | None = None) -> Descriptor:
@@ -149,6 +137,7 @@ def _annotations(
         schema.MNEMONIC: curve.mnemonic,
         schema.UNIT: curve.unit,
         schema.FAMILY: config.family or "",
+        **layout_notes(config, placed(config)),
         schema.VALUES_ID: config.values_id,
         schema.PARENT: previous.digest if previous else "",
     }

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from ..oci import media
 from ..oci.digest import Digest
 from . import schema
-from .schema import Config, Descriptor, Manifest
+from .schema import Config, Manifest
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,6 @@ class Previous:
         return cls(
             Digest.of(manifest), schema.parse_manifest(manifest, media.CURVE), schema.parse_config(config), manifest
         )
-
-    def layers(self, role: str) -> list[Descriptor]:
-        """Its index or value layers, in row order."""
-        return [layer for layer in self.manifest.layers if layer.annotations.get(schema.ROLE) == role]
 
 
 @dataclass(frozen=True)

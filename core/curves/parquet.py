@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from .content import Samples
 from .dtypes import elements_of
 from .errors import ContentMismatch
-from .model import Index, Ticks, Values
+from .model import Index, Ticks, Values, index_type
 
 VALUE = "value"
 """The column of every value segment: the file's name says which curve, so that equal values share a file."""
@@ -38,7 +38,7 @@ def encode_values(samples: Samples) -> bytes:
 
 def encode_index(index: Index, start: int, stop: int) -> bytes:
     """Rows [start, stop) of an index as a Parquet file with one column named after its kind."""
-    table = pa.table({index.kind: index_array(index.ticks[start:stop], index.arrow_type)})
+    table = pa.table({index.kind: index_array(index.ticks[start:stop], index_type(index.scale))})
     return _encode(table, {index.kind: "DELTA_BINARY_PACKED"})
 
 
@@ -59,6 +59,11 @@ def index_ticks(array: Values) -> Ticks:
     data = array.buffers()[1]
     words = np.frombuffer(memoryview(data) if data is not None else b"", dtype="<i8").reshape(-1, 2)
     return np.asarray(words[array.offset : array.offset + len(array), 0], dtype=np.int64)
+
+
+def scale_of(index: Values) -> int | None:
+    """The decimals of an index column, None for timestamps."""
+    return None if pa.types.is_timestamp(index.type) else int(index.type.scale)
 
 
 def index_floats(array: Values) -> Values:

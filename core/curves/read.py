@@ -7,7 +7,6 @@ table = assemble(wanted, {digest: fetch(digest) for digest in wanted.digests})
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -17,8 +16,9 @@ from . import schema
 from .decode import decode_index, decode_values
 from .dtypes import arrow_type
 from .errors import ContentMismatch, CurveError
-from .model import Ticks, Values, parse_tick
-from .parquet import index_ticks
+from .layout import Layout, Part
+from .model import Ticks, Values, index_type, parse_tick
+from .parquet import index_array, index_ticks, scale_of
 from .schema import Descriptor, Manifest
 
 
@@ -35,36 +35,37 @@ WHOLE = Window()
 
 @dataclass(frozen=True)
 class Plan:
-    """The layers that hold a window's rows, index layers first."""
+    """The value layers that hold a window's rows, and where its index comes from."""
 
     mnemonic: str
     window: Window
-    index: tuple[Descriptor, ...]
-    values: tuple[Descriptor, ...]
-    rows: int  # of the whole curve
+    layout: Layout
+    values: tuple[Part, ...]
+
+    @property
+    def index(self) -> tuple[Part, ...]:
+        """The index layers needed: none of a regular index, which the manifest says whole."""
+        if self.layout.step is not None:
+            return ()
+        first, last = self.values[0].start, self.values[-1].stop
+        return tuple(part for part in self.layout.index if part.start < last and part.stop > first)
+
+    @property
+    def layers(self) -> list[Descriptor]:
+        """What has to be fetched, index layers first."""
+        return [part.layer for part in (*self.index, *self.values)]
 
     @property
     def digests(self) -> list[str]:
-        """What has to be fetched, each once."""
-        return list(dict.fromkeys(layer.digest for layer in (*self.index, *self.values)))
+        """The names of the layers, each once."""
+        return list(dict.fromkeys(layer.digest for layer in self.layers))
 
 
 def plan(manifest: Manifest, window: Window = WHOLE) -> Plan:
     """The layers of a curve manifest that a window touches, told from annotations alone. CurveError for no curve."""
-    roles: dict[str, list[Descriptor]] = {"index": [], "values": []}
-    for layer in manifest.layers:
-        roles.setdefault(layer.annotations.get(schema.ROLE, ""), []).append(layer)
-    if manifest.artifactType != media.CURVE or not roles["index"] or not roles["values"]:
-        raise CurveError("this manifest is no curve: name one curve, PROJECT/WELL/FRAME/CURVE")
-    values = tuple(layer for layer in roles["values"] if _touches(layer, window)) or (roles["values"][0],)
-    for before, after in pairwise(values):
-        if _rows(before)[1] != _rows(after)[0]:
-            raise CurveError(f"rows {_rows(after)[0]} of {after.digest} do not follow rows {_rows(before)[1]}")
-    first, last = _rows(values[0])[0], _rows(values[-1])[1]
-    index = [layer for layer in roles["index"] if _overlaps(layer, first, last)]
-    return Plan(
-        manifest.annotations.get(schema.MNEMONIC, "values"), window, tuple(index), values, _rows(roles["values"][-1])[1]
-    )
+    layout = Layout.of(manifest)
+    values = layout.touching(*ends(window, layout.scale))
+    return Plan(manifest.annotations.get(schema.MNEMONIC, "values"), window, layout, values)
 
 
 def assemble(wanted: Plan, blobs: Mapping[str, bytes]) -> pa.Table:
@@ -72,14 +73,10 @@ def assemble(wanted: Plan, blobs: Mapping[str, bytes]) -> pa.Table:
 
     Every blob is checked against its digest; ContentMismatch names one that fails.
     """
-    kind, index, base = _index(wanted, blobs)
-    first = _rows(wanted.values[0])[0]
-    values = _joined([decode_values(_bytes(layer, blobs), _count(layer)) for layer in wanted.values])
-    index = index.slice(first - base, len(values))
-    if len(index) != len(values):
-        raise ContentMismatch(f"the index layer has {len(index)} of the {len(values)} rows that the values have")
-    scale = None if pa.types.is_timestamp(index.type) else index.type.scale
-    start, stop = bounds(index_ticks(index), *ends(wanted.window, scale))
+    kind = wanted.layout.kind
+    values = _joined([decode_values(*_bytes(part, blobs)) for part in wanted.values])
+    index = _index(wanted, blobs)
+    start, stop = bounds(index_ticks(index), *ends(wanted.window, wanted.layout.scale))
     name = wanted.mnemonic if wanted.mnemonic != kind else f"{wanted.mnemonic}:2"
     return pa.table([index.slice(start, stop - start), values.slice(start, stop - start)], names=[kind, name])
 
@@ -94,28 +91,20 @@ def as_said(table: pa.Table, config: schema.Config) -> pa.Table:
 
 def parts(wanted: Plan, rows: int) -> list[Plan]:
     """The same rows as plans of some value layers each, about `rows` rows or one layer, to be read one by one."""
-    groups: list[list[Descriptor]] = [[]]
+    groups: list[list[Part]] = [[]]
     held = 0
-    for layer in wanted.values:
-        start, stop = _rows(layer)
+    for part in wanted.values:
         if held >= rows:
             groups.append([])
             held = 0
-        groups[-1].append(layer)
-        held += stop - start
-    return [
-        replace(
-            wanted,
-            index=tuple(each for each in wanted.index if _overlaps(each, _rows(group[0])[0], _rows(group[-1])[1])),
-            values=tuple(group),
-        )
-        for group in groups
-    ]
+        groups[-1].append(part)
+        held += part.stop - part.start
+    return [replace(wanted, values=tuple(group)) for group in groups]
 
 
 def rows_of(wanted: Plan) -> int:
     """The rows of a plan's value layers: at least those of its window."""
-    return _rows(wanted.values[-1])[1] - _rows(wanted.values[0])[0]
+    return wanted.values[-1].stop - wanted.values[0].start
 
 
 def read(manifest: bytes, fetch: Callable[[str], bytes], window: Window = WHOLE) -> pa.Table:
@@ -124,10 +113,16 @@ def read(manifest: bytes, fetch: Callable[[str], bytes], window: Window = WHOLE)
     return assemble(wanted, {digest: fetch(digest) for digest in wanted.digests})
 
 
-def _index(wanted: Plan, blobs: Mapping[str, bytes]) -> tuple[str, Values, int]:
-    """The index layers as one array, its name, and the row it starts at."""
-    parts = [decode_index(_bytes(layer, blobs), _count(layer) or wanted.rows or None) for layer in wanted.index]
-    return parts[0][0], _joined([values for _, values in parts]), _rows(wanted.index[0])[0]
+def _index(wanted: Plan, blobs: Mapping[str, bytes]) -> Values:
+    """The index of the plan's rows."""
+    layout, start, stop = wanted.layout, wanted.values[0].start, wanted.values[-1].stop
+    if layout.step is not None:
+        ticks: Ticks = layout.marks[0] + layout.step * np.arange(start, stop, dtype=np.int64)
+        return index_array(ticks, index_type(layout.scale, max(-layout.marks[0], layout.marks[-1])))
+    index = _joined([decode_index(*_bytes(part, blobs))[1] for part in wanted.index])
+    if scale_of(index) != layout.scale:
+        raise ContentMismatch(f"the index layers hold {index.type}, the manifest says {layout.scale} decimals")
+    return index.slice(start - wanted.index[0].start, stop - start)
 
 
 def _joined(parts: list[Values]) -> Values:
@@ -137,36 +132,9 @@ def _joined(parts: list[Values]) -> Values:
     return pa.concat_arrays(parts)
 
 
-def _bytes(layer: Descriptor, blobs: Mapping[str, bytes]) -> bytes:
-    return layer.check(blobs[layer.digest])
-
-
-def _count(layer: Descriptor) -> int | None:
-    start, stop = _rows(layer)
-    return stop - start if stop else None
-
-
-def _rows(layer: Descriptor) -> tuple[int, int]:
-    """[start, stop) of a layer; 0, 0 for an index layer that says nothing: it holds all rows."""
-    start, _, stop = layer.annotations.get(schema.ROWS, "0/0").partition("/")
-    try:
-        return int(start), int(stop)
-    except ValueError as error:
-        raise CurveError(f"layer {layer.digest} has unreadable rows {start}/{stop}") from error
-
-
-def _overlaps(layer: Descriptor, first: int, last: int) -> bool:
-    start, stop = _rows(layer)
-    return stop == 0 or (start < last and stop > first)
-
-
-def _touches(layer: Descriptor, window: Window) -> bool:
-    low, _, high = layer.annotations.get(schema.SPAN, "").partition("/")
-    if not high:
-        return True
-    scale = None if "T" in low else 0
-    start, stop = ends(window, scale)
-    return (stop is None or parse_tick(low, scale) <= stop) and (start is None or parse_tick(high, scale) >= start)
+def _bytes(part: Part, blobs: Mapping[str, bytes]) -> tuple[bytes, int]:
+    """What a layer is, and how many rows it has to have."""
+    return part.layer.check(blobs[part.layer.digest]), part.stop - part.start
 
 
 def bounds(ticks: Ticks, start: Decimal | None, stop: Decimal | None) -> tuple[int, int]:

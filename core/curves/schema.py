@@ -12,7 +12,8 @@ from ..oci import media
 from ..oci.digest import Digest
 from .errors import ContentMismatch, CurveError
 
-ROLE, ROWS, SPAN = "io.dataforge.role", "io.dataforge.rows", "io.dataforge.index"
+LAYERS, AXIS = "io.dataforge.layers", "io.dataforge.axis"
+ROWS, SPAN = "io.dataforge.rows", "io.dataforge.index"
 TITLE, CREATED = "org.opencontainers.image.title", "org.opencontainers.image.created"
 WELL, UWI, FRAME = "io.dataforge.well", "io.dataforge.uwi", "io.dataforge.frame"
 MNEMONIC, UNIT, FAMILY = "io.dataforge.mnemonic", "io.dataforge.unit", "io.dataforge.family"
@@ -25,10 +26,11 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Document(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An OCI document: empty optional fields are left out."""
+    """A document whose fields are left out where they say nothing or what is usual."""
 
 
 MAX_NAME = 512
+KIND = "(MD|TVD|TIME|INDEX)"
 Text = Annotated[str, Meta(max_length=MAX_NAME)]
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 Sha256 = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
@@ -36,7 +38,7 @@ Count = Annotated[int, Meta(ge=0, le=1 << 53)]
 Rows = Annotated[int, Meta(ge=1, le=1 << 53)]
 
 
-class WellHeader(Struct, frozen=True, kw_only=True):
+class WellHeader(Document, frozen=True, kw_only=True):
     """latitude and longitude in degrees, as the file has them (datum unknown)."""
 
     name: Name
@@ -50,7 +52,7 @@ class WellHeader(Struct, frozen=True, kw_only=True):
     longitude: float | None = None
 
 
-class Regular(Struct, frozen=True, kw_only=True):
+class Regular(Document, frozen=True, kw_only=True):
     """Where every row lies exactly `step` behind the one before; times in seconds."""
 
     start: str
@@ -58,10 +60,10 @@ class Regular(Struct, frozen=True, kw_only=True):
     count: Rows
 
 
-class IndexHeader(Struct, frozen=True, kw_only=True):
+class IndexHeader(Document, frozen=True, kw_only=True):
     """scale: decimals of a depth; null: times, microseconds since 1970-01-01 UTC."""
 
-    kind: Annotated[str, Meta(pattern="^(MD|TVD|TIME|INDEX)$")]
+    kind: Annotated[str, Meta(pattern=f"^{KIND}$")]
     mnemonic: Text
     unit: Text
     unit_original: Text = ""
@@ -72,14 +74,14 @@ class IndexHeader(Struct, frozen=True, kw_only=True):
     index_id: Sha256
 
 
-class Chunking(Struct, frozen=True, kw_only=True):
+class Chunking(Document, frozen=True, kw_only=True):
     """How the segments were cut; `none`: by no rule that a later version could follow."""
 
     algorithm: Annotated[str, Meta(pattern="^(sum8-splitmix64|none)$")]
     avg: Annotated[int, Meta(ge=2, le=1 << 40)]
 
 
-class Stats(Struct, frozen=True, kw_only=True):
+class Stats(Document, frozen=True, kw_only=True):
     """Of the finite samples; of all elements of an array curve. All null for texts and where no sample is finite.
 
     count: rows times width; nulls: absent ones among them.
@@ -99,19 +101,16 @@ class Stats(Struct, frozen=True, kw_only=True):
     hist: Annotated[list[Count], Meta(max_length=32)] = []  # samples in 32 equal bins from min to max
 
 
-class SegmentHeader(Struct, frozen=True, kw_only=True):
-    """One value layer. index: first and last index value of its rows."""
+class SegmentHeader(Document, frozen=True, kw_only=True):
+    """One value layer. index: first and last index value of its rows, where the index is not regular."""
 
     content: Sha256
     rows: Rows
-    first_row: Count
-    index: Annotated[list[str], Meta(min_length=2, max_length=2)]
-    min: float | None = None
-    max: float | None = None
+    index: Annotated[list[str], Meta(min_length=2, max_length=2)] | None = None
     nulls: Count = 0
 
 
-class OriginalHeader(Struct, frozen=True, kw_only=True):
+class OriginalHeader(Document, frozen=True, kw_only=True):
     """The file a curve came from, and the curve's own lines of its header."""
 
     file: Text
@@ -121,14 +120,14 @@ class OriginalHeader(Struct, frozen=True, kw_only=True):
     findings: list[str] = []
 
 
-class LineageInput(Struct, frozen=True, kw_only=True):
+class LineageInput(Document, frozen=True, kw_only=True):
     """What a version was made from: `project/well/frame/curve@sha256:...`, and as what (parent, input, reference)."""
 
     ref: Text
     role: Text = "input"
 
 
-class Lineage(Struct, frozen=True, kw_only=True):
+class Lineage(Document, frozen=True, kw_only=True):
     """How a version came to be: operation (despike), message in the author's words, tool with its version."""
 
     operation: Text
@@ -138,7 +137,7 @@ class Lineage(Struct, frozen=True, kw_only=True):
     inputs: list[LineageInput] = []
 
 
-class Config(Struct, frozen=True, kw_only=True, rename={"pass_": "pass"}):
+class Config(Document, frozen=True, kw_only=True, rename={"pass_": "pass"}):
     """`application/vnd.dataforge.curve.config.v1+json`. Units are always explicit; `schema` is 1."""
 
     schema: Annotated[int, Meta(ge=1, le=1)]

@@ -2,7 +2,8 @@
 
 Algorithm `sum8-splitmix64`: each row's canonical bits go through splitmix64; the hash at row i is the sum over the
 last eight rows of their mixed bits, weighted by odd constants (so that order counts), modulo 2**64. A segment may end
-after row i where the hash is below 2**64 / (avg/2), is at least avg/2 rows long, and is cut at 2*avg in any case.
+after row i where the hash is below 2**64 / (avg/4), is at least 3/4 avg rows long, and is cut at 2*avg in any case:
+edits and windows meet long segments more often than short ones, so near equal lengths cost least.
 The average comes from a square-root law and is inherited by later versions, so growth never cuts anew.
 """
 
@@ -90,14 +91,14 @@ def _boundaries(mixed: Bits, avg: int) -> npt.NDArray[np.int64]:
     total = np.zeros(len(mixed), dtype=np.uint64)
     for back, weight in enumerate(_WEIGHTS[: len(mixed)]):
         total[back:] += mixed[: len(mixed) - back] * np.uint64(weight)
-    return np.flatnonzero(total < np.uint64(2**64 // max(avg // 2, 2))) + 1
+    return np.flatnonzero(total < np.uint64(2**64 // max(avg // 4, 2))) + 1
 
 
 def _greedy(stops: npt.NDArray[np.int64], rows: int, avg: int) -> list[Span]:
     spans: list[Span] = []
-    start = 0
-    while rows - start > avg // 2:
-        at = int(np.searchsorted(stops, start + avg // 2))
+    start, least = 0, avg - avg // 4
+    while rows - start > least:
+        at = int(np.searchsorted(stops, start + least))
         stop = min(int(stops[at]) if at < len(stops) else rows, start + 2 * avg, rows)
         spans.append(Span(start, stop))
         start = stop

@@ -5,13 +5,20 @@ from decimal import Decimal
 
 from .errors import CurveError
 
+TIME_SCALE = 6
+"""Decimals of a time in seconds: its ticks are microseconds."""
+
+_MOST = 10**18
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def tick_text(tick: int, scale: int | None) -> str:
     """One index value as text, shortest exact form with at least one decimal."""
     if scale is None:
-        stamp = _EPOCH + timedelta(microseconds=tick)
+        try:
+            stamp = _EPOCH + timedelta(microseconds=tick)
+        except OverflowError as error:
+            raise CurveError(f"{tick} microseconds from 1970 lie beyond the years 1 to 9999") from error
         return stamp.isoformat().replace("+00:00", "Z")
     whole, dot, decimals = f"{Decimal(tick).scaleb(-scale):f}".partition(".")
     return f"{whole}.{decimals.rstrip('0') or '0'}" if dot else f"{whole}.0"
@@ -31,3 +38,11 @@ def parse_tick(text: str, scale: int | None) -> Decimal:
         raise CurveError(f"{text!r} is no depth or time of this curve: give {wanted}") from error
     stamp = stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)
     return Decimal((stamp - _EPOCH) // timedelta(microseconds=1))
+
+
+def whole_tick(text: str, scale: int | None) -> int:
+    """The same of a value that an index has: CurveError for one between two ticks, or beyond 18 digits."""
+    tick = parse_tick(text, scale)
+    if tick != tick.to_integral_value() or abs(tick) >= _MOST:
+        raise CurveError(f"{text[:40]!r} is no index value of {'times' if scale is None else f'{scale} decimals'}")
+    return int(tick)

@@ -7,14 +7,16 @@ Pure functions; no finding is no objection.
 import re
 from collections.abc import Iterator
 from decimal import Decimal
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 from ..oci import media
 from ..oci.digest import Digest
 from ..oci.errors import RegistryError
 from . import schema
 from .errors import CurveError
+from .layout import Layout, layout_notes
 from .names import is_segment, slug
+from .placed import Placed, placed
 from .schema import Config, Descriptor, IndexHeader, Manifest
 from .ticks import parse_tick
 
@@ -38,19 +40,15 @@ def check_manifest(manifest: bytes, config: bytes, repository: str | None = None
 
 def contradictions(manifest: Manifest, config: Config) -> list[str]:
     """What is wrong with a curve's manifest and config, each by itself and beside the other."""
-    roles: dict[str, list[Descriptor]] = {"index": [], "values": []}
-    found = [*_documents(manifest)]
-    for layer in manifest.layers:
-        role = layer.annotations.get(schema.ROLE, "")
-        if role not in roles:
-            found.append(f"layer {layer.digest} says neither index nor values in {schema.ROLE}")
-        roles.setdefault(role, []).append(layer)
-    found += [
-        *_titles(manifest.layers),
-        *_value_layers(roles["values"], config),
-        *_index_layers(roles["index"], config),
-    ]
-    return [*found, *_segments(config), *_stats(config), *_annotations(manifest, config)]
+    found = [*_documents(manifest), *_titles(manifest.layers), *_stats(config), *_annotations(manifest, config)]
+    if config.index.scale is None and config.index.kind != "TIME":
+        return [*found, f"an index of kind {config.index.kind} has a scale"]
+    try:
+        segments = placed(config)
+        ticks = [parse_tick(text, config.index.scale) for segment in segments for text in segment.index]
+    except CurveError as error:
+        return [*found, str(error)]
+    return [*found, *_segments(config, ticks), *_layers(manifest, config, segments)]
 
 
 def check_names(config: Config, repository: str) -> list[str]:
@@ -117,61 +115,27 @@ def _titles(layers: list[Descriptor]) -> Iterator[str]:
         seen.add(title.casefold())
 
 
-def _value_layers(layers: list[Descriptor], config: Config) -> Iterator[str]:
-    segments = config.segments
-    if len(layers) != len(segments):
-        yield f"the manifest has {len(layers)} value layers, the config {len(segments)} segments"
-        return
-    for layer, segment in zip(layers, segments, strict=True):
-        name = layer.annotations.get(schema.TITLE, layer.digest)
-        rows = f"{segment.first_row}/{segment.first_row + segment.rows}"
-        if layer.annotations.get(schema.ROWS, rows if len(layers) == 1 else None) != rows:
-            yield f"{name} says rows {layer.annotations.get(schema.ROWS)}, the config {rows}"
-        span = "/".join(segment.index)
-        if layer.annotations.get(schema.SPAN, span) != span:
-            yield f"{name} says index {layer.annotations.get(schema.SPAN)}, the config {span}"
+def _layers(manifest: Manifest, config: Config, segments: tuple[Placed, ...]) -> Iterator[str]:
+    """Whether the layers are those of the segments."""
+    for key, due in layout_notes(config, segments).items():
+        words = zip_longest(manifest.annotations.get(key, "").split(" "), due.split(" "))
+        for number, (said, word) in enumerate(words, 1):
+            if said != word:
+                yield f"annotation {key} says {(said or 'nothing')[:40]} as its word {number}, the config {word}"
+                return
+    try:
+        Layout.of(manifest)
+    except CurveError as error:
+        yield str(error)
 
 
-def _index_layers(layers: list[Descriptor], config: Config) -> Iterator[str]:
-    rows = config.rows
-    if not layers:
-        yield "the manifest has no index layer"
-        return
-    stop = 0
-    for layer in layers:
-        name = layer.annotations.get(schema.TITLE, layer.digest)
-        said = layer.annotations.get(schema.ROWS, f"0/{rows}" if len(layers) == 1 else "")
-        first, _, last = said.partition("/")
-        if first != str(stop) or not last.isdecimal() or not stop < int(last) <= rows:
-            yield f"{name} says rows {said or None}; rows {stop} to at most {rows} are due"
-            return
-        stop = int(last)
-    if stop != rows:
-        yield f"the index layers have {stop} rows, the segments {rows}"
-
-
-def _segments(config: Config) -> Iterator[str]:
-    """Rows contiguous, spans ordered, counts that add up, one id where there is one segment."""
+def _segments(config: Config, ticks: list[Decimal]) -> Iterator[str]:
+    """Spans ordered, counts that add up, one id where there is one segment. ticks: both ends of each segment."""
     if config.dtype == "utf8" and config.width != 1:
         yield f"texts have width 1, not {config.width}"
-    if config.index.scale is None and config.index.kind != "TIME":
-        yield f"an index of kind {config.index.kind} has a scale"
-    row = 0
-    ticks: list[Decimal] = []
     for number, segment in enumerate(config.segments, 1):
-        if segment.first_row != row:
-            yield f"segment {number} begins at row {segment.first_row}, not {row}"
-        row = segment.first_row + segment.rows
         if segment.nulls > segment.rows * config.width:
             yield f"segment {number} has {segment.nulls} nulls in {segment.rows * config.width} values"
-        yield from _limits(f"segment {number}", segment.min, segment.max)
-        if _outside(segment.min, segment.max, config):
-            yield f"segment {number} reaches beyond the min and max of stats"
-        try:
-            ticks += (parse_tick(text, config.index.scale) for text in segment.index)
-        except CurveError as error:
-            yield f"segment {number}: {error}"
-            return
     if any(after < before for before, after in pairwise(ticks)):
         yield "the index spans of the segments do not ascend"
     yield from _regular(config.index, config.rows, ticks)
@@ -197,11 +161,6 @@ def _regular(index: IndexHeader, rows: int, ticks: list[Decimal]) -> Iterator[st
 def _limits(name: str, low: float | None, high: float | None) -> Iterator[str]:
     if (low is None) != (high is None) or (low is not None and high is not None and low > high):
         yield f"{name} has min {low} and max {high}"
-
-
-def _outside(low: float | None, high: float | None, config: Config) -> bool:
-    least, most = config.stats.min, config.stats.max
-    return None not in (low, high, least, most) and (low < least or high > most)  # type: ignore[operator]  # none is None
 
 
 def _stats(config: Config) -> Iterator[str]:

@@ -6,7 +6,8 @@ from ..oci import media
 from ..oci.digest import Digest
 from . import schema
 from .origin import Well
-from .packed import Packed
+from .packed import Packed, Previous
+from .placed import span
 from .schema import Config, Descriptor, Document, Manifest
 
 ORIGINAL = "original-"
@@ -24,32 +25,30 @@ class Index(Document, frozen=True, kw_only=True):
     annotations: dict[str, str]
 
 
-def entry(packed: Packed, path: str) -> Descriptor:
+def entry(version: Packed | Previous, path: str) -> Descriptor:
     """A curve's line in the well index. path: `frame/curve`, its repository below the well's."""
-    config = packed.config
+    return Descriptor(
+        mediaType=media.OCI_MANIFEST,
+        artifactType=media.CURVE,
+        digest=version.digest,
+        size=len(version.raw),
+        annotations={schema.REPOSITORY: path} | described(version.config),
+    )
+
+
+def described(config: Config) -> dict[str, str]:
+    """What a curve's line says of it. As long as a new version says the same, the line may name an older one."""
     notes = {
-        schema.REPOSITORY: path,
         schema.FRAME: config.frame,
         schema.MNEMONIC: config.mnemonic,
         schema.UNIT: config.unit,
         schema.FAMILY: config.family or "",
         schema.ROWS: f"0/{config.rows}",
-        schema.SPAN: _span(config),
+        schema.SPAN: "/".join(span(config)),
         schema.INDEX_KIND: config.index.kind,
         schema.INDEX_UNIT: config.index.unit,
     }
-    return Descriptor(
-        mediaType=media.OCI_MANIFEST,
-        artifactType=media.CURVE,
-        digest=packed.digest,
-        size=len(packed.raw),
-        annotations={key: note for key, note in notes.items() if note},
-    )
-
-
-def _span(config: Config) -> str:
-    first, last = config.segments[0].index[0], config.segments[-1].index[1]
-    return f"{first}/{last}"
+    return {key: note for key, note in notes.items() if note}
 
 
 def well_index(well: Well, entries: Iterable[Descriptor], current: Manifest | None) -> bytes:

@@ -73,10 +73,16 @@ class DryRepository:
         return Digest.of(raw)
 
     async def push_next(
-        self, raw: bytes, media_type: str, tag: str, expected: str | None, blobs: Sequence[bytes] = ()
+        self,
+        raw: bytes,
+        media_type: str,
+        tag: str,
+        expected: str | None,
+        blobs: Sequence[bytes] = (),
+        along: Sequence[str] = (),
     ) -> list[str]:
         """Some number, since one would be given."""
-        return [tag, "v1"]
+        return [tag, *along, "v1"]
 
     async def _lacks(self, digest: Digest) -> bool:
         try:

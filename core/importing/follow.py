@@ -8,6 +8,7 @@ from collections.abc import Collection
 import msgspec
 
 from ..curves import schema
+from ..curves.layout import index_layers, value_layers
 from ..curves.packed import Packed, Previous
 from ..curves.schema import Config, Descriptor
 from ..oci import media
@@ -24,16 +25,16 @@ def follow(packed: Packed, previous: Previous) -> Packed | None:
         return unchanged(previous)
     if before.chunking != config.chunking:
         return None
-    known = {header.content: layer for header, layer in zip(before.segments, previous.layers("values"), strict=False)}
-    layers, contents = [], iter(config.segments)
-    for layer in packed.manifest.layers:
-        if layer.annotations.get(schema.ROLE) == "values" and (held := known.get(next(contents).content)):
+    held = value_layers(previous.manifest)
+    known = {header.content: layer for header, layer in zip(before.segments, held, strict=False)}
+    same_index = (before.index.index_id, before.index.kind) == (config.index.index_id, config.index.kind)
+    layers = index_layers(previous.manifest if same_index else packed.manifest)
+    for segment, layer in zip(config.segments, value_layers(packed.manifest), strict=True):
+        if same := known.get(segment.content):
             layer = msgspec.structs.replace(
-                held, mediaType=media.PARQUET, artifactType="", annotations=layer.annotations
+                same, mediaType=media.PARQUET, artifactType="", annotations=layer.annotations
             )
         layers.append(layer)
-    if (before.index.index_id, before.index.kind) == (config.index.index_id, config.index.kind):
-        layers = previous.layers("index") + [layer for layer in layers if layer.annotations.get(schema.ROLE) != "index"]
     notes = {**packed.manifest.annotations, schema.PARENT: previous.digest}
     return with_layers(packed, layers, notes, {layer.digest for layer in previous.manifest.layers})
 
@@ -45,13 +46,11 @@ def unchanged(previous: Previous) -> Packed:
 
 def retitled(packed: Packed, segment: str) -> Packed:
     """The same in a repository of another segment: the names of its files follow."""
-    layers = []
-    for layer in packed.manifest.layers:
-        if layer.annotations.get(schema.ROLE) == "values":
-            folder, _, file = layer.annotations[schema.TITLE].rpartition("/")
-            title = f"{folder}/{segment.upper()}-{file.rpartition('-')[2]}"
-            layer = msgspec.structs.replace(layer, annotations=layer.annotations | {schema.TITLE: title})
-        layers.append(layer)
+    layers = index_layers(packed.manifest)
+    for layer in value_layers(packed.manifest):
+        folder, _, file = layer.annotations[schema.TITLE].rpartition("/")
+        title = f"{folder}/{segment.upper()}-{file.rpartition('-')[2]}"
+        layers.append(msgspec.structs.replace(layer, annotations=layer.annotations | {schema.TITLE: title}))
     return with_layers(packed, layers, packed.manifest.annotations)
 
 

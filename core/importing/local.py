@@ -104,24 +104,31 @@ class Shelf:
         self, raw: bytes, media_type: str, tags: list[str], expected: str | None = None, fresh: bool = False
     ) -> Digest:
         """A manifest under all tags or none; PreconditionFailed."""
-        return (await self._put(raw, media_type, tags, expected, fresh, numbered=False))[0]
+        return (await self._put(raw, media_type, tags, Precondition(expected, fresh), numbered=False))[0]
 
     async def push_next(
-        self, raw: bytes, media_type: str, tag: str, expected: str | None, blobs: Sequence[bytes] = ()
+        self,
+        raw: bytes,
+        media_type: str,
+        tag: str,
+        expected: str | None,
+        blobs: Sequence[bytes] = (),
+        along: Sequence[str] = (),
     ) -> list[str]:
-        """A manifest under a tag and the next `vN`; the tags that were set."""
-        _, version = await self._put(raw, media_type, [tag], expected, expected is None, numbered=True)
-        return [tag, f"v{version}"]
+        """A manifest under a tag, the next `vN` and tags that go along; the tags that were set."""
+        condition = Precondition(expected, expected is None, tuple(along))
+        _, version = await self._put(raw, media_type, [tag, *along], condition, numbered=True)
+        return [tag, *along, f"v{version}"]
 
     async def _put(
-        self, raw: bytes, media_type: str, tags: list[str], expected: str | None, fresh: bool, numbered: bool
+        self, raw: bytes, media_type: str, tags: list[str], expected: Precondition, numbered: bool
     ) -> tuple[Digest, int | None]:
         manifest, pushed = await self._repository.push_manifest(
             Body(once(raw), len(raw), None),
             media_type,
             Digest.of(raw),
             tags,
-            Precondition(expected, fresh),
+            expected,
             numbered,
         )
         return manifest.digest, pushed.version

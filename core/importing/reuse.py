@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from ..curves import schema
+from ..curves.layout import value_layers
 from ..curves.packed import Packed
 from ..curves.schema import Descriptor
 from ..oci.digest import Digest
@@ -40,8 +40,8 @@ async def reuse(versions: Sequence[tuple[Pushable, Packed]]) -> list[Packed]:
 
 def _sent(packed: Packed) -> list[tuple[str, Descriptor]]:
     """Content id and layer of each segment that is worth it."""
-    layers = [layer for layer in packed.manifest.layers if layer.annotations.get(schema.ROLE) == "values"]
-    pairs = zip((segment.content for segment in packed.config.segments), layers, strict=True)
+    contents = (segment.content for segment in packed.config.segments)
+    pairs = zip(contents, value_layers(packed.manifest), strict=True)
     return [(content, layer) for content, layer in pairs if layer.digest in packed.blobs and layer.size >= SMALLEST]
 
 

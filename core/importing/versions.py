@@ -42,14 +42,14 @@ async def push_version(
     await asyncio.gather(*(send(repository, data) for data in packed.blobs.values() if data not in blobs))
     try:
         moved = await repository.push_next(
-            packed.raw, media.OCI_MANIFEST, LATEST, previous.digest if previous else None, blobs
+            packed.raw, media.OCI_MANIFEST, LATEST, previous.digest if previous else None, blobs, tags
         )
     except PreconditionFailed:
         # Ours already where the answer of a first attempt was lost on its way; a second one is given the same number.
         if (await repository.stat_manifest(LATEST)).digest != packed.digest:
             raise
-        moved = await repository.push_next(packed.raw, media.OCI_MANIFEST, LATEST, expected=packed.digest)
-    for tag in tags:
+        moved = await repository.push_next(packed.raw, media.OCI_MANIFEST, LATEST, expected=packed.digest, along=tags)
+    for tag in set(tags).difference(moved):  # by a registry that does not know the question
         await repository.push_manifest(packed.raw, media.OCI_MANIFEST, [tag])
     numbers = [number for tag in moved if (number := number_of(tag))]
     return max(numbers, default=0) or await _number(repository, packed)

@@ -97,10 +97,17 @@ class Pushable(Repository, Protocol):
         ...
 
     async def push_next(
-        self, raw: bytes, media_type: str, tag: str, expected: str | None, blobs: Sequence[bytes] = ()
+        self,
+        raw: bytes,
+        media_type: str,
+        tag: str,
+        expected: str | None,
+        blobs: Sequence[bytes] = (),
+        along: Sequence[str] = (),
     ) -> list[str]:
-        """A manifest under a tag, as above (None: there is none yet), and under the next `vN`; the tags that were set,
-        none where the registry cannot number. blobs: of its small ones, to go along; only where it `bundles`."""
+        """A manifest under a tag, as above (None: there is none yet), under the next `vN`, and under tags that go along
+        wherever they stand; the tags that were set, none where the registry cannot number. blobs: of its small ones, to
+        go along; only where it `bundles`."""
         ...
 
     async def tags(self) -> list[str]:

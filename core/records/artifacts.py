@@ -52,10 +52,12 @@ class Referrer:
 
 @dataclass(frozen=True, slots=True)
 class Precondition:
-    """If-Match (a digest, or * for any) or If-None-Match: * on the tags of a push."""
+    """If-Match (a digest, or * for any) or If-None-Match: * on the tags of a push, but for those that go along: they
+    move wherever they stand."""
 
     match: str | None = None
     none: bool = False
+    along: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,6 +161,7 @@ def _head(n: int, push: Push, blobs: int) -> dict[str, Any]:
         "tags": push.tags,
         "if_match": push.expected.match,
         "if_none_match": push.expected.none,
+        "along": push.expected.along,
         "numbered": push.numbered,
         "home": push.home,
         "curve": push.curve is not None,

@@ -9,15 +9,16 @@ import numpy as np
 import pyarrow as pa
 
 from ...core.curves.errors import CurveError
-from ...core.curves.index_units import index_type
-from ...core.curves.model import Curve, Frame, Index, Ticks, Values
+from ...core.curves.model import Curve, Frame, Index, Ticks, Values, index_type
 from ...core.curves.names import LATEST
 from ...core.curves.origin import Original, Well
 from ...core.curves.pack import pack, pack_index
 from ...core.curves.packed import Packed, Previous
 from ...core.curves.parquet import index_array, index_ticks
+from ...core.curves.placed import span
 from ...core.curves.read import WHOLE, Window, bounds, ends
 from ...core.curves.schema import Config, IndexHeader, Lineage, LineageInput
+from ...core.curves.well import described
 from ...core.importing.reuse import reuse
 from ...core.importing.versions import push_version
 from ...core.oci import media
@@ -95,7 +96,8 @@ async def commit(
             version = await push_version(base.repository, packed, previous, send, tags)
         except PreconditionFailed as error:
             raise await _conflict(curve, base) from error
-        await list_curve(curve.registry, curve.reference, made, packed)
+        if described(packed.config) != described(config):
+            await list_curve(curve.registry, curve.reference, made.well)
     else:
         for name in tags:
             await base.repository.push_manifest(packed.raw, media.OCI_MANIFEST, [name])
@@ -211,7 +213,7 @@ def _within(ticks: Ticks, values: Values, interval: Window, header: IndexHeader)
 def _covers(ticks: Ticks, config: Config) -> None:
     """CurveError for a frame that would cut the curve at an end, which nobody asked for."""
     now = index_of(config.index, ticks)
-    first, last = config.segments[0].index[0], config.segments[-1].index[1]
+    first, last = span(config)
     low, high = ends(Window(first, last), config.index.scale)
     if low is None or high is None or (now.ticks[0] <= low and now.ticks[-1] >= high):
         return

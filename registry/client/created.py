@@ -55,7 +55,7 @@ async def create(
             raise CurveError(
                 f"{reference} is there already; registry.curve({str(reference)!r}).commit(...) makes a version of it"
             ) from error
-        await list_curve(model.registry, reference, made, packed)
+        await list_curve(model.registry, reference, made.well)
         return Committed(
             reference=f"{reference}@{packed.digest}",
             version=version,

@@ -10,6 +10,7 @@ from ...core.curves.errors import CurveError
 from ...core.curves.names import LATEST, Reference
 from ...core.curves.read import WHOLE, Window, assemble, plan
 from ...core.curves.schema import Config, Descriptor, Manifest, parse_config, parse_manifest
+from ...core.newest import newest
 from ...core.oci import media
 from ...core.oci.digest import Digest
 from ...core.oci.errors import ManifestUnknown, NameUnknown, RegistryError
@@ -67,6 +68,13 @@ async def open_well(registry: RemoteRegistry, reference: Reference) -> Manifest:
     return parse_manifest(raw, media.WELL)
 
 
+async def open_now(registry: RemoteRegistry, reference: Reference) -> Manifest:
+    """The same, of which a `latest` names the newest version of each curve."""
+    index = await open_well(registry, reference)
+    of_tag = len(reference.segments) == 2 and reference.target != LATEST
+    return index if of_tag else await newest(registry.repository, reference.well, index)
+
+
 async def list_curves(registry: RemoteRegistry, reference: Reference) -> list[Descriptor]:
     """The curves of a well, or of one of its frames, as its index lists them; annotations say what each is.
 
@@ -80,6 +88,22 @@ async def list_curves(registry: RemoteRegistry, reference: Reference) -> list[De
     if not lines:
         raise NameUnknown(f"{reference.well} has no frame {reference.segments[2]}; dfr ls {reference.well} lists them")
     return lines
+
+
+def version_of(reference: Reference, line: Descriptor) -> Reference:
+    """The curve of a line: of a well's `latest` the curve's own `latest`, since the line may name an older version
+    (docs/format.md section 8); of any other tag or digest what the line names. A frame's tag is its curves'."""
+    # an index that others wrote: what it names is a reference like any that a person types
+    named = Reference.parse(f"{reference.well}/{line.annotations.get(schema.REPOSITORY, '')}")
+    if len(named.segments) != 4:
+        raise CurveError(f"the index of {reference.well} names {named.repository}, which is no curve; import again")
+    return Reference(named.segments, target_of(reference, line), reference.base)
+
+
+def target_of(reference: Reference, line: Descriptor) -> str:
+    """The tag or digest of a line's curve, as version_of says."""
+    of_frame = len(reference.segments) > 2
+    return reference.target if of_frame or reference.target == LATEST else str(line.digest)
 
 
 async def list_versions(registry: RemoteRegistry, reference: Reference) -> dict[str, Digest]:

@@ -17,7 +17,7 @@ from ...core.curves.read import assemble as assemble_window
 from ...core.curves.read import plan as plan_window
 from ...core.importing.versions import number_of
 from ...core.oci.errors import ManifestUnknown, NameUnknown
-from .curves import list_curves, open_curve
+from .curves import list_curves, open_curve, version_of
 from .remote import RemoteRegistry, RemoteRepository
 
 T = TypeVar("T")
@@ -64,10 +64,9 @@ async def open_curves(registry: RemoteRegistry, reference: Reference) -> list[Op
     lines = await list_curves(registry, reference)
 
     async def opened(line: schema.Descriptor) -> Opened:
-        path = line.annotations.get(schema.REPOSITORY, "")
-        found = Reference((*reference.segments[:2], *path.split("/")), str(line.digest), reference.base)
+        found = version_of(reference, line)
         repository = registry.repository(found.repository)
-        return Opened(found, repository, await _load(repository, str(line.digest)))
+        return Opened(found, repository, await _load(repository, found.target))
 
     return await gathered(opened(line) for line in lines)
 

@@ -12,7 +12,7 @@ from ...core.curves.schema import Descriptor, Manifest, parse_manifest
 from ...core.oci import media
 from ...core.oci.digest import Digest
 from ...core.oci.errors import ManifestUnknown, NameUnknown, RegistryError
-from .curves import no_curve
+from .curves import no_curve, version_of
 from .remote import RemoteRegistry, RemoteRepository
 from .transfers import download
 
@@ -50,8 +50,9 @@ async def pull(
     plan: Callable[[int], None] = lambda size: None,
     advance: Callable[[int], None] = lambda size: None,
 ) -> tuple[list[Path], int]:
-    """All titled layers of an artifact, or of the artifacts of an index, to files; what was written, and how many
-    layers have no title. plan(bytes in all) is called once, advance(bytes) as they come.
+    """All titled layers of an artifact, or of the artifacts of an index (of a well's `latest`, its curves' newest
+    versions), to files; what was written, and how many layers have no title. plan(bytes in all) is called once,
+    advance(bytes) as they come.
 
     Files that are there with the same bytes stay as they are. CurveError where a title is unsafe, or two contents have
     one title: then nothing is written.
@@ -61,9 +62,11 @@ async def pull(
         _, raw = await repository.get_manifest(reference.target)
     except (ManifestUnknown, NameUnknown) as error:
         raise _nothing(reference, error) from error
-    layers = await _layers(repository, parse_manifest(raw))
+    layers = await _layers(registry, reference, parse_manifest(raw))
     files: dict[Path, Descriptor] = {}
-    for layer in layers:
+    homes: dict[str, RemoteRepository] = {}
+    for home, layer in layers:
+        homes[layer.digest] = home
         if title := layer.annotations.get(schema.TITLE):
             target = inside(folder, title)
             if files.setdefault(target, layer).digest != layer.digest:
@@ -72,10 +75,10 @@ async def pull(
     for target, layer in files.items():
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            await _fetch(repository, target, layer, advance)
+            await _fetch(homes[layer.digest], target, layer, advance)
         except OSError as error:
             raise CurveError(f"{target} cannot be written: {error.strerror}") from error
-    return list(files), sum(not layer.annotations.get(schema.TITLE) for layer in layers)
+    return list(files), sum(not layer.annotations.get(schema.TITLE) for _, layer in layers)
 
 
 def _nothing(reference: Reference, error: RegistryError) -> ManifestUnknown:
@@ -91,11 +94,27 @@ def _nothing(reference: Reference, error: RegistryError) -> ManifestUnknown:
             return no_curve(reference, error)
 
 
-async def _layers(repository: RemoteRepository, manifest: Manifest) -> list[Descriptor]:
+async def _layers(
+    registry: RemoteRegistry, reference: Reference, manifest: Manifest
+) -> list[tuple[RemoteRepository, Descriptor]]:
+    """All layers, each with a repository that has it."""
+    home = registry.repository(reference.repository)
     if manifest.mediaType not in media.INDEXES:
-        return manifest.layers
-    children = await asyncio.gather(*(repository.get_manifest(child.digest) for child in manifest.manifests))
-    return [layer for _, raw in children for layer in parse_manifest(raw).layers]
+        return [(home, layer) for layer in manifest.layers]
+
+    async def child(line: Descriptor) -> list[tuple[RemoteRepository, Descriptor]]:
+        if manifest.artifactType == media.WELL:
+            named = version_of(reference, line)
+            curve = registry.repository(named.repository)
+            try:
+                _, raw = await curve.get_manifest(named.target)
+                return [(curve, layer) for layer in parse_manifest(raw).layers]
+            except (ManifestUnknown, NameUnknown):
+                pass  # a copy of the well's repository alone
+        _, raw = await home.get_manifest(line.digest)
+        return [(home, layer) for layer in parse_manifest(raw).layers]
+
+    return [layer for layers in await asyncio.gather(*map(child, manifest.manifests)) for layer in layers]
 
 
 async def _fetch(repository: RemoteRepository, target: Path, layer: Descriptor, advance: Callable[[int], None]) -> None:

@@ -224,15 +224,22 @@ class RemoteRepository:
         return digest
 
     async def push_next(
-        self, raw: bytes, media_type: str, tag: str, expected: str | None, blobs: Sequence[bytes] = ()
+        self,
+        raw: bytes,
+        media_type: str,
+        tag: str,
+        expected: str | None,
+        blobs: Sequence[bytes] = (),
+        along: Sequence[str] = (),
     ) -> list[str]:
         """Put a manifest under a tag and, where the registry can do that, the next version number `vN`.
 
-        expected: the digest the tag must name now, None where there must be no such tag (PreconditionFailed). blobs: of
-        its small ones, in the same request; only where it `bundles`. Back come the tags that the registry says it has
+        expected: the digest the tag must name now, None where there must be no such tag (PreconditionFailed); along:
+        tags that move with it, of which that is not asked. blobs: small ones of it, in the same request; only where it
+        `bundles`. Back come the tags that the registry says it has
         set (`OCI-Tag`); none of a registry that does not know the question.
         """
-        query = [("version", "next"), ("tag", tag)]
+        query = [("version", "next"), ("tag", tag), *(("along", name) for name in along)]
         if blobs:
             raw, media_type = bundled(media_type, raw, blobs), media.BUNDLE
         answer = await self._put_manifest(tag, raw, media_type, query, expected, expected is None)

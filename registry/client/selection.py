@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from ...core.curves import schema
 from ...core.curves.aligned import Aligned, align
 from ...core.curves.errors import CurveError
 from ...core.curves.index_units import reading_window
-from ...core.curves.names import LATEST, Reference
+from ...core.curves.names import Reference
+from ...core.curves.placed import span
 from ...core.curves.read import WHOLE, Window
 from ...core.curves.schema import Config, parse_manifest
 from ...core.curves.well import ORIGINAL
 from ...core.oci import media
 from ...core.oci.errors import ManifestUnknown, NameUnknown
-from .curves import CurveVersion, list_curves, open_curve
+from .curves import CurveVersion, list_curves, open_curve, version_of
 from .remote import RemoteRegistry
 
 _AT_ONCE = 16
@@ -55,15 +55,7 @@ async def choose(registry: RemoteRegistry, references: Sequence[Reference]) -> l
 async def _curves_of(registry: RemoteRegistry, reference: Reference) -> list[Reference]:
     if len(reference.segments) == 4:
         return [reference]
-    found: list[Reference] = []
-    for line in await list_curves(registry, reference):
-        # an index that others wrote: what it names is a reference like any that a person types
-        named = Reference.parse(f"{reference.well}/{line.annotations.get(schema.REPOSITORY, '')}")
-        if len(named.segments) != 4:
-            raise CurveError(f"the index of {reference.well} names {named.repository}, which is no curve; import again")
-        at_tag = len(reference.segments) == 3 and reference.target != LATEST
-        found.append(Reference(named.segments, reference.target if at_tag else line.digest, reference.base))
-    return found
+    return [version_of(reference, line) for line in await list_curves(registry, reference)]
 
 
 async def read_together(
@@ -91,10 +83,10 @@ async def read_together(
     aligned = await asyncio.to_thread(lambda: align(pairs, step=step, unit=unit, how=how, window=window))
     if not len(aligned) and not empty:
         config = chosen[0].config
-        first, last = config.segments[0].index[0], config.segments[-1].index[1]
-        span = f"{first} to {last} {config.index.unit}".strip()
+        first, last = span(config)
+        runs = f"{first} to {last} {config.index.unit}".strip()
         raise CurveError(
-            f"no sample of {chosen[0].reference} lies in the window: its {config.index.kind} runs from {span}"
+            f"no sample of {chosen[0].reference} lies in the window: its {config.index.kind} runs from {runs}"
         )
     return aligned
 

@@ -13,7 +13,7 @@ from ...core.curves.verify_well import check_well
 from ...core.oci import media
 from ...core.oci.errors import RegistryError
 from ...core.sandbox import Sandbox
-from .curves import list_curves, open_curve
+from .curves import list_curves, open_curve, target_of
 from .remote import RemoteRegistry
 
 _AT_ONCE = 8
@@ -46,7 +46,8 @@ async def verify(
             return judgement
 
         paths = [line.annotations.get(schema.REPOSITORY, "") for line in lines]
-        named = [(f"{reference.well}/{path}", line.digest) for path, line in zip(paths, lines, strict=True)]
+        targets = [target_of(reference, line) for line in lines]
+        named = [(f"{reference.well}/{path}", target) for path, target in zip(paths, targets, strict=True)]
         found = list(await asyncio.gather(*(one(*each) for each in named)))
         if len(reference.segments) == 2:
             _, index = await registry.repository(reference.well).get_manifest(reference.target)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Listed:
-    """A curve as its well's index lists it. first and last: of the index, as text in its unit."""
+    """A curve as its well's index lists it. first and last: of the index, as text in its unit; digest: of a version
+    that all this is true of, which need not be the newest."""
 
     reference: str
     mnemonic: str

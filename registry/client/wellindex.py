@@ -1,24 +1,23 @@
 """A new version's line in the index of its well, by compare and swap."""
 
-from ...core.curves.model import Frame
 from ...core.curves.names import LATEST, Reference
-from ...core.curves.packed import Packed
+from ...core.curves.origin import Well
 from ...core.curves.schema import parse_manifest
 from ...core.curves.well import entry, well_index
 from ...core.oci import media
 from ...core.oci.errors import ManifestUnknown, NameUnknown, PreconditionFailed, RegistryError
+from .history import open_version
 from .remote import RemoteRegistry
 
 _RACES = 50
 
 
-async def list_curve(registry: RemoteRegistry, reference: Reference, frame: Frame, packed: Packed) -> None:
-    """Puts a curve's version, just pushed, into its well's index; nothing where a newer one has its place there.
+async def list_curve(registry: RemoteRegistry, reference: Reference, well: Well) -> None:
+    """Puts a curve, of which a version was just pushed, into its well's index, as its newest version is.
 
-    Who pushes a version lists it afterwards: so the line of the last one pushed is the last one written.
+    Whose version says what the one before says writes no line, so a line has to be of the newest, whoever pushed that.
     """
-    home, repository = registry.repository(reference.well), registry.repository(reference.repository)
-    line = entry(packed, "/".join(reference.segments[2:]))
+    home, path = registry.repository(reference.well), "/".join(reference.segments[2:])
     for _ in range(_RACES):
         current, expected, raw = None, None, b""
         try:
@@ -26,9 +25,9 @@ async def list_curve(registry: RemoteRegistry, reference: Reference, frame: Fram
             current, expected = parse_manifest(raw, media.WELL), stored.digest
         except (ManifestUnknown, NameUnknown):
             pass
-        if (await repository.stat_manifest(LATEST)).digest != packed.digest:
-            return
-        updated = well_index(frame.well, [line], current)
+        newest = await open_version(registry, Reference(reference.segments))
+        line = entry(newest.version, path)
+        updated = well_index(well, [line], current)
         if updated == raw:
             return
         try:

@@ -109,11 +109,11 @@ async def _compare_wells(
     from ...core.curves.diff_wells import diff_wells
     from ...core.curves.names import Reference
     from ...core.curves.schema import encode
-    from ..client.curves import open_well
+    from ..client.curves import open_now
     from ..client.history import compare, gathered, open_version
 
     frames = [reference.segments[2] if len(reference.segments) == 3 else "" for reference in (old, new)]
-    found = diff_wells(await open_well(here, old), await open_well(there, new), *frames)
+    found = diff_wells(await open_now(here, old), await open_now(there, new), *frames)
 
     async def inside(line: "CurveLine") -> "tuple[str, CurveDiff]":
         parts = line.path.split("/")

@@ -150,7 +150,7 @@ def _streams(wanted: Sequence[_Wanted], query: WindowQuery, kind: Format) -> boo
 def _check_size(wanted: Sequence[_Wanted], query: WindowQuery, kind: Format, limit: int) -> None:
     if _streams(wanted, query, kind):
         return
-    size = sum(layer.size for each in wanted for layer in (*each.plan.index, *each.plan.values))
+    size = sum(layer.size for each in wanted for layer in each.plan.layers)
     rows = sum(rows_of(each.plan) * each.config.width for each in wanted)
     if size > limit or (rows > MOST_ROWS and query.bins is None):
         raise QueryInvalid(

@@ -7,8 +7,9 @@ import msgspec
 from ...core.curves.compared import compare, wanted_layers
 from ...core.curves.diff_wells import WellDiff, diff_wells
 from ...core.curves.differences import CurveDiff
-from ...core.curves.names import Reference
+from ...core.curves.names import LATEST, Reference
 from ...core.curves.schema import Manifest, parse_manifest
+from ...core.newest import newest
 from ...core.oci import media
 from ...core.oci.errors import QueryInvalid
 from ...core.oci.media import JSON
@@ -56,7 +57,8 @@ async def _wells(call: Call[DiffQuery]) -> Answer:
 
 async def _index(call: Call[DiffQuery], reference: Reference) -> Manifest:
     _, raw = await call.repository(reference.repository).get_manifest(reference.target)
-    return parse_manifest(raw, media.WELL)
+    index = parse_manifest(raw, media.WELL)
+    return await newest(call.repository, reference.well, index) if reference.target == LATEST else index
 
 
 ENDPOINTS = (

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...core.curves.model import parse_tick, tick_text
+from ...core.curves.placed import placed, span
 from ...core.curves.schema import Config
 
 
@@ -21,7 +22,7 @@ def coverage(config: Config, among: Sequence[Config], cells: int) -> list[float]
     first, last = _ends(among)
     edges = np.linspace(first, last, cells + 1)
     shares = np.zeros(cells)
-    for segment in config.segments:
+    for segment in placed(config):
         start, stop = (int(parse_tick(text, config.index.scale)) for text in segment.index)
         share = 1 - segment.nulls / (segment.rows * config.width)
         inside = (edges[1:] > start) & (edges[:-1] <= stop)
@@ -32,6 +33,6 @@ def coverage(config: Config, among: Sequence[Config], cells: int) -> list[float]
 def _ends(configs: Sequence[Config]) -> tuple[int, int]:
     scale = configs[0].index.scale
     return (
-        min(int(parse_tick(config.segments[0].index[0], scale)) for config in configs),
-        max(int(parse_tick(config.segments[-1].index[1], scale)) for config in configs),
+        min(int(parse_tick(span(config)[0], scale)) for config in configs),
+        max(int(parse_tick(span(config)[1], scale)) for config in configs),
     )

@@ -1,6 +1,7 @@
 """What is said of a curve version in words: its header, statistics and where it came from."""
 
 from ...core.curves import schema
+from ...core.curves.placed import span
 from ...core.curves.schema import Config
 from ..client.history import Opened
 
@@ -36,10 +37,10 @@ def facts_of(curve: Opened) -> list[tuple[str, str]]:
 
 def index_words(config: Config) -> str:
     """`MD 2587.0 to 9110.0 ft, step 0.5, recorded up`."""
-    index = config.index
-    span = f"{index.kind} {config.segments[0].index[0]} to {config.segments[-1].index[1]} {index.unit}".rstrip()
+    index, (first, last) = config.index, span(config)
+    said = f"{index.kind} {first} to {last} {index.unit}".rstrip()
     step = f"step {index.regular.step}" if index.regular else "no constant step"
-    return f"{span}, {step}, recorded {index.recorded_direction}"
+    return f"{said}, {step}, recorded {index.recorded_direction}"
 
 
 def _samples(config: Config) -> str:

@@ -1,5 +1,6 @@
 """Manifests: GET and HEAD (end-3), PUT (end-7, end-7b), DELETE (end-9)."""
 
+from dataclasses import replace
 from urllib.parse import quote
 
 from ...core.body import Body
@@ -43,18 +44,21 @@ async def get(request: Request, repository: LocalRepository, reference: str) -> 
 
 
 async def put(request: Request, repository: LocalRepository, name: str, reference: str) -> Answer:
-    """end-7, and end-7b: by digest with any number of `?tag=`. All tags move, or none. With `?version=next` the
-    manifest gets the repository's next `vN` too, unless it has one: OCI-Tag tells which."""
+    """end-7, and end-7b: by digest with any number of `?tag=`. All tags move, or none; `?along=` names further ones, of
+    which If-Match and If-None-Match ask nothing. With `?version=next` the manifest gets the repository's next `vN` too,
+    unless it has one: OCI-Tag tells which."""
     digest = Digest.parse(reference) if ":" in reference else None
     tags = [check_tag(tag) for tag in request.query.get("tag", [])]
     if digest is None:
         tags = [check_tag(reference), *tags]
+    along = [check_tag(tag) for tag in request.query.get("along", []) if tag not in tags]
     if request.headers.get("content-encoding", "identity") != "identity":
         raise EncodingUnsupported("send manifests as they are, without Content-Encoding")
     numbered = request.query.get("version", [])
     if numbered not in ([], ["next"]):
         raise QueryInvalid("version can only be asked for as ?version=next")
-    expected = precondition(request)
+    expected = replace(precondition(request), along=tuple(along))
+    tags += along
     body = Body(request.body(), request.length, None)
     media_type = request.headers.get("content-type")
     manifest, pushed = await repository.push_manifest(body, media_type, digest, tags, expected, bool(numbered))
@@ -69,7 +73,7 @@ async def put(request: Request, repository: LocalRepository, name: str, referenc
         warnings.append(f"{pushed.absent} of the blobs and manifests it names are not in this repository")
     if warnings:
         headers["warning"] = ", ".join(f'299 - "{text}"' for text in warnings)
-    if numbered or "tag" in request.query:
+    if numbered or along or "tag" in request.query:
         headers["oci-tag"] = ", ".join(quote(tag) for tag in dict.fromkeys(tags))
     return Answer(201, headers)
 

@@ -55,7 +55,11 @@ def packed_of(frame: Frame, previous: Packed | None = None, **more: Any) -> Pack
 
 
 def altered(packed: Packed, header: Any = None, **fields: Any) -> Packed:
-    """The same with another config (bytes, or changed fields), and other fields in the manifest."""
+    """The same with another config (bytes, or changed fields), and other fields in the manifest; of annotations those
+    that tell how its layers lie stay."""
+    if "annotations" in fields:
+        layout = {key: packed.manifest.annotations[key] for key in (schema.LAYERS, schema.AXIS)}
+        fields["annotations"] = layout | fields["annotations"]
     if header is not None:
         raw = header if isinstance(header, bytes) else schema.encode(msgspec.structs.replace(packed.config, **header))
         descriptor = schema.Descriptor(mediaType=media.CURVE_CONFIG, digest=Digest.of(raw), size=len(raw))

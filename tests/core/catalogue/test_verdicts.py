@@ -118,21 +118,23 @@ async def test_what_the_bytes_contradict_is_bad(shelf: Shelf, sandbox: Sandbox, 
 
 
 async def test_a_bomb_ends_as_a_bad_version_and_the_next_one_is_judged(shelf: Shelf, sandbox: Sandbox) -> None:
-    """Ten million rows of one long text: small as bytes, 10 GB when opened."""
-    bomb = parquet(pa.DictionaryArray.from_arrays(pa.array([0] * 10_000_000, pa.int32()), pa.array(["x" * 1000])))
+    """A million rows of one long text: small as bytes, 10 GB when opened."""
+    rows = 1 << 20
+    bomb = parquet(pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array(["x" * 10_000])))
     assert len(bomb) < 2 << 20
     packed = packed_of(frame_of())
-    header = msgspec.structs.replace(packed.config.segments[0], rows=10_000_000, nulls=0, min=None, max=None)
-    stats = schema.Stats(count=10_000_000, nulls=0)
+    header = msgspec.structs.replace(packed.config.segments[0], rows=rows, index=["1.0", "2.0"], nulls=0)
+    stats = schema.Stats(count=rows, nulls=0)
     layer = msgspec.structs.replace(
         packed.manifest.layers[1],
         digest=Digest.of(bomb),
         size=len(bomb),
-        annotations={schema.ROLE: "values", schema.TITLE: "bomb"},
+        annotations={schema.TITLE: "bomb"},
     )
     changes = {"segments": [header], "stats": stats, "dtype": "utf8"}
     changes["index"] = msgspec.structs.replace(packed.config.index, regular=None)
-    packed = altered(packed, changes, layers=[packed.manifest.layers[0], layer])
+    notes = {schema.LAYERS: f"0 {rows}", schema.AXIS: "MD 4 1.0 2.0"}
+    packed = altered(packed, changes, layers=[packed.manifest.layers[0], layer], annotations=notes)
     await shelf.push(HOME, replace(packed, blobs=packed.blobs | {layer.digest: bomb}), "latest")
     verdict = await judged(shelf, sandbox)
     assert verdict["verdict"] == "bad"

@@ -90,7 +90,7 @@ def stops(dtype: str, width: int, values: Sequence[Any], avg: int) -> list[int]:
     if rows * raw_row_bytes(dtype, width, values) <= 32 * 1024:
         return [rows]
     words = [mixed(row_bits(dtype, width, row)) for row in values]
-    least, most, threshold = avg // 2, 2 * avg, WORD // max(avg // 2, 2)
+    least, most, threshold = avg - avg // 4, 2 * avg, WORD // max(avg // 4, 2)
     found: list[int] = []
     start = 0
     for row in range(rows):

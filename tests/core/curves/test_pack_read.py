@@ -91,10 +91,10 @@ def test_any_window_is_what_slicing_the_whole_gives(make: Any, data: st.DataObje
     assert table["GR"].to_pylist() == expected["GR"].to_pylist()
 
 
-def test_a_window_needs_the_index_and_one_or_two_segments(make: Any) -> None:
+def test_a_window_needs_one_or_two_segments_and_no_index_where_that_is_regular(make: Any) -> None:
     packed = make.packed(make.smooth(ROWS))
     wanted = reading.plan(packed.manifest, Window("5000", "5050"))
-    assert 2 <= len(wanted.digests) <= 3
+    assert 1 <= len(wanted.digests) <= 2
     assert len(packed.manifest.layers) > 10
     blobs = {digest: packed.blobs[digest] for digest in wanted.digests}
     assert reading.assemble(wanted, blobs).num_rows == 328
@@ -104,10 +104,7 @@ def test_a_window_needs_the_index_and_one_or_two_segments(make: Any) -> None:
 def test_the_index_layer_is_small(make: Any) -> None:
     (descriptor,) = pack_index(make.index(ROWS), "run 1").descriptors
     assert descriptor.size < 1_000
-    assert descriptor.annotations == {
-        "org.opencontainers.image.title": "run-1/MD.parquet",
-        "io.dataforge.role": "index",
-    }
+    assert descriptor.annotations == {"org.opencontainers.image.title": "run-1/MD.parquet"}
 
 
 def test_one_changed_sample_changes_few_segments(make: Any) -> None:
@@ -176,16 +173,14 @@ def test_manifest_and_config_read_as_published(make: Any) -> None:
     manifest = json.loads(packed.raw)
     assert manifest["artifactType"] == "application/vnd.dataforge.curve.v1"
     assert [layer["annotations"] for layer in manifest["layers"]] == [
-        {"org.opencontainers.image.title": "run-1/MD.parquet", "io.dataforge.role": "index"},
-        {
-            "org.opencontainers.image.title": "run-1/GR-0001.parquet",
-            "io.dataforge.role": "values",
-            "io.dataforge.rows": "0/3",
-            "io.dataforge.index": "1000.0/1000.3048",
-        },
+        {"org.opencontainers.image.title": "run-1/MD.parquet"},
+        {"org.opencontainers.image.title": "run-1/GR-0001.parquet"},
     ]
+    assert manifest["annotations"]["io.dataforge.layers"] == "0 3"
+    assert manifest["annotations"]["io.dataforge.axis"] == "MD 4 1000.0 +0.1524"
     config = json.loads(packed.blobs[manifest["config"]["digest"]])
-    assert list(config)[:3] == ["schema", "well", "wellbore"] and config["pass"] is None
+    assert list(config)[:3] == ["schema", "well", "frame"] and "pass" not in config
+    assert config["well"] == {"name": "Well 1"} and list(config["segments"][0]) == ["content", "rows", "nulls"]
     assert config["index"]["regular"] == {"start": "1000.0", "step": "0.1524", "count": 3}
     assert config["family"] == "gamma_ray" and config["unit_canonical"] == "gAPI"
     assert (config["stats"]["min"], config["stats"]["max"], config["stats"]["nulls"]) == (1.0, 3.5, 1)

@@ -57,8 +57,8 @@ def into(path: str, value: Any) -> Change:
     return change
 
 
-ROWS, SPAN = "io\\.dataforge\\.rows", "io\\.dataforge\\.index"
-TITLE, ROLE = "org\\.opencontainers\\.image\\.title", "io\\.dataforge\\.role"
+LAYERS, AXIS = "m.annotations.io\\.dataforge\\.layers", "m.annotations.io\\.dataforge\\.axis"
+TITLE = "org\\.opencontainers\\.image\\.title"
 WRONG: dict[str, tuple[Change, str]] = {
     "schema": (into("c.schema", 2), "<= 1"),
     "no name": (into("c.well.name", ""), "length >= 1"),
@@ -75,27 +75,28 @@ WRONG: dict[str, tuple[Change, str]] = {
     "config type": (into("m.config.mediaType", "application/json"), "the config's mediaType"),
     "config size": (into("m.config.size", 7), "the config is not the 7 bytes"),
     "layer type": (into("m.layers.1.mediaType", "application/json"), "has mediaType application/json"),
-    "role": (into(f"m.layers.1.annotations.{ROLE}", "other"), "neither index nor values"),
-    "no index": (into(f"m.layers.0.annotations.{ROLE}", "values"), "no index layer"),
+    "a layer less": (lambda manifest, config: manifest["layers"].pop(), "has 10 layers"),
     "title": (into(f"m.layers.1.annotations.{TITLE}", "../../x"), "no plain relative path"),
     "title twice": (into(f"m.layers.1.annotations.{TITLE}", "run-1/md.parquet"), "two layers are called"),
-    "rows": (into(f"m.layers.1.annotations.{ROWS}", "0/9000"), "says rows 0/9000, the config 0/"),
-    "span": (into(f"m.layers.1.annotations.{SPAN}", "0.0/1.0"), "says index 0.0/1.0"),
-    "index rows": (into(f"m.layers.0.annotations.{ROWS}", "0/5"), "the index layers have 5 rows"),
-    "odd index rows": (into(f"m.layers.0.annotations.{ROWS}", "x"), "says rows x"),
-    "first row": (into("c.segments.1.first_row", 7), "segment 2 begins at row 7"),
+    "rows": (into(LAYERS, "0 9000"), "layers says 9000 as its word 2, the config "),
+    "no rows": (
+        lambda manifest, config: manifest["annotations"].pop("io.dataforge.layers"),
+        "layers says nothing as its word 1, the config 0",
+    ),
+    "axis": (into(AXIS, "MD 4 0.0 +0.1524"), "axis says 0.0 as its word 3, the config 1000.0"),
+    "rows of a segment": (into("c.segments.1.rows", 7), "as its word 3, the config "),
     "nulls": (into("c.segments.0.nulls", 10**6), "1000000 nulls"),
     "stats nulls": (into("c.stats.nulls", 5), "stats.nulls is 5"),
     "stats count": (into("c.stats.count", 5), "stats.count is 5"),
     "min above max": (into("c.stats.min", 10**9), "stats has min 1000000000"),
-    "half a limit": (into("c.segments.0.max", None), "has min"),
-    "beyond": (into("c.segments.0.max", 1e9), "beyond the min and max"),
+    "half a limit": (into("c.stats.max", None), "has min"),
     "percentiles": (into("c.stats.p05", -1e9), "is above stats.p05"),
     "std": (into("c.stats.std", -1.0), "stats.std"),
     "hist": (into("c.stats.hist", [1]), "stats.hist has 1 bins"),
     "span order": (into("c.segments.0.index", ["9999.0", "1.0"]), "do not ascend"),
     "span text": (into("c.segments.0.index", ["deep", "1.0"]), "'deep' is no depth"),
-    "regular": (into("c.index.regular.step", "0.3"), "index.regular says"),
+    "regular": (into("c.index.regular.count", 7), "index.regular says"),
+    "irregular": (into("c.index.regular", None), "segment 1 says no index"),
     "scale": (into("c.index.scale", None), "an index of kind MD has a scale"),
     "annotation": (into("m.annotations.io\\.dataforge\\.unit", "API"), "annotation io.dataforge.unit is 'API'"),
     "created": (into("m.annotations.org\\.opencontainers\\.image\\.created", "monday"), "no time of RFC 3339"),
@@ -172,8 +173,7 @@ def test_nan_is_no_null(make: Any) -> None:
     config = packed.blobs[packed.manifest.config.digest]
     assert check_layers(packed.raw, config, packed.blobs.__getitem__) == []
     sink = io.BytesIO()
-    (span,) = packed.manifest.layers[1].annotations["io.dataforge.rows"].partition("/")[2:]
-    pq.write_table(pa.table({"value": pa.array(values[: int(span)])}), sink)
+    pq.write_table(pa.table({"value": pa.array(values[: packed.config.segments[0].rows])}), sink)
     with_nan = make.with_layers(packed, {packed.manifest.layers[1].digest: sink.getvalue()})
     (found,) = check_layers(with_nan.raw, config, with_nan.blobs.__getitem__)
     assert "value layer 0 has NaN in 1 places" in found

@@ -103,7 +103,7 @@ async def test_a_well_comes_as_files(open_server: Any, logs: Any, tmp_path: Path
         (tmp_path / "log" / "MD.parquet").write_bytes(b"damaged")
         await pull(registry, Reference.parse("pull/pulled-1/log/gr"), tmp_path)
         assert (tmp_path / "log" / "MD.parquet").read_bytes()[:4] == b"PAR1"
-        with pytest.raises(ManifestUnknown, match="nothing at"):
+        with pytest.raises(ManifestUnknown, match="no well pull/absent"):
             await pull(registry, Reference.parse("pull/absent"), tmp_path)
 
 

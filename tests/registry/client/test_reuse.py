@@ -13,6 +13,7 @@ import pytest
 import dataforge_registry
 from dataforge_registry.core.curves import schema
 from dataforge_registry.core.curves.las import read_las
+from dataforge_registry.core.curves.layout import index_layers, value_layers
 from dataforge_registry.core.curves.pack import pack, pack_index
 from dataforge_registry.core.curves.packed import Packed
 from dataforge_registry.core.curves.schema import Descriptor, parse_manifest
@@ -30,22 +31,20 @@ ROWS = 120_000
 def written_otherwise(packed: Packed) -> Packed:
     """The same version, its values in Parquet as another writer has them."""
     blobs, layers = dict(packed.blobs), list[Descriptor]()
-    for layer in packed.manifest.layers:
-        if layer.annotations[schema.ROLE] == "values":
-            sink = pa.BufferOutputStream()
-            table = pq.read_table(pa.BufferReader(blobs.pop(layer.digest)))
-            pq.write_table(table, sink, compression="gzip", use_dictionary=False)
-            data = sink.getvalue().to_pybytes()
-            layer = msgspec.structs.replace(layer, digest=Digest.of(data), size=len(data))
-            blobs[layer.digest] = data
-        layers.append(layer)
-    manifest = msgspec.structs.replace(packed.manifest, layers=layers)
+    for layer in value_layers(packed.manifest):
+        sink = pa.BufferOutputStream()
+        table = pq.read_table(pa.BufferReader(blobs.pop(layer.digest)))
+        pq.write_table(table, sink, compression="gzip", use_dictionary=False)
+        data = sink.getvalue().to_pybytes()
+        layers.append(msgspec.structs.replace(layer, digest=Digest.of(data), size=len(data)))
+        blobs[layers[-1].digest] = data
+    manifest = msgspec.structs.replace(packed.manifest, layers=[*index_layers(packed.manifest), *layers])
     raw = schema.encode(manifest)
     return Packed(manifest, raw, Digest.of(raw), packed.config, blobs)
 
 
 def values(layers: Sequence[Descriptor]) -> list[str]:
-    return [layer.digest for layer in layers if layer.annotations[schema.ROLE] == "values"]
+    return [layer.digest for layer in layers[1:]]
 
 
 async def layers_of(registry: RemoteRegistry, name: str) -> list[Descriptor]:
@@ -91,7 +90,7 @@ async def test_an_import_takes_equal_values_from_another_project(open_server: An
         assert len(packed.config.segments) > 1
         report = await bring(registry, "reuse-b", content("Second"))
         assert values(await layers_of(registry, "reuse-b/second/log/gr")) == values(packed.manifest.layers)
-        curve = sum(layer.size for layer in packed.manifest.layers if layer.annotations[schema.ROLE] == "values")
+        curve = sum(layer.size for layer in value_layers(packed.manifest))
         assert report.sent < report.received + curve / 2
         again = await bring(registry, "reuse-b", content("Second"))
         assert (again.new, again.sent) == (0, 0)

@@ -150,11 +150,11 @@ def test_times(registry: Registry) -> None:
 def spoilt(registry: Registry, well: str, role: str, layer: bytes) -> str:
     """A pushed curve whose index or value layer holds other bytes than its manifest would have it."""
     name = f"data/{well}/run1/gr"
-    packed = pushed(registry, name, frame(smooth(100)))
+    irregular = Index("MD", "DEPT", "m", "M", np.arange(100, dtype=np.int64) ** 2)
+    packed = pushed(registry, name, frame(smooth(100), index=irregular))
     manifest = json.loads(packed.raw)
-    for each in manifest["layers"]:
-        if each["annotations"]["io.dataforge.role"] == role:
-            each |= {key: value for key, value in registry.blob(name, layer).items() if key != "mediaType"}
+    spoilt_one = manifest["layers"][("index", "values").index(role)]
+    spoilt_one |= {key: value for key, value in registry.blob(name, layer).items() if key != "mediaType"}
     answer = registry.put(name, "latest", manifest)
     assert answer.status == 201, answer.body
     return f"/api/v1/curves/{name}/data"

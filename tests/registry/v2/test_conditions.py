@@ -35,6 +35,25 @@ def test_conditions(registry: Registry, name: str) -> None:
     assert registry.send("HEAD", f"/v2/{name}/manifests/head").headers["docker-content-digest"] == digests[2]
 
 
+def test_tags_that_go_along_are_asked_nothing(registry: Registry, name: str) -> None:
+    """One PUT moves the head under its condition and a status with it; where the head's fails, neither moves."""
+    versions = [registry.image(name, annotations={"n": str(n)}) for n in range(3)]
+    digests = [sha256(json.dumps(version).encode()) for version in versions]
+
+    def named(tag: str) -> str:
+        return registry.send("HEAD", f"/v2/{name}/manifests/{tag}").headers.get("docker-content-digest", "")
+
+    put = partial(conditional, registry, name)
+    assert put("head?along=new&along=edited", versions[0], If_None_Match="*") == (201, "")
+    assert put("other", versions[1]) == (201, "")
+    assert put("edited", versions[1]) == (201, "")  # somebody moved it meanwhile
+    assert put("head?along=edited&along=third", versions[2], If_Match=f'"{digests[0]}"') == (201, "")
+    assert [named(tag) for tag in ("head", "edited", "third", "new")] == [*[digests[2]] * 3, digests[0]]
+    assert put("head?along=edited&along=fourth", versions[1], If_Match=f'"{digests[0]}"')[0] == 412
+    assert (named("head"), named("edited"), named("fourth")) == (digests[2], digests[2], "")
+    assert put("other?along=other", versions[2], If_Match=f'"{digests[0]}"')[0] == 412, "the condition is of the head"
+
+
 def test_one_of_many_racers_wins_each_round(registry: Registry, name: str) -> None:
     conditions, racers = {"If_None_Match": "*"}, 8
     image = registry.image(name)
