@@ -1,14 +1,20 @@
-"""The config of a curve version: everything that is said of a curve, beside its values."""
+"""The config of a curve version: everything that is said of a curve, beside its values; and back."""
+
+from dataclasses import fields
 
 from . import schema
 from .content import Samples
 from .errors import CurveError
 from .families import canonical_unit, family_of
-from .model import Curve, Frame, Index, tick_text
-from .origin import Well
+from .model import Curve, Frame, Index, Ticks, tick_text
+from .origin import Original, Well
 from .schema import Config, Lineage
 from .segments import ALGORITHM, Span
 from .stats import stats_of
+
+_WELL = [field.name for field in fields(Well) if field.name != "aliases"]
+_INDEX = ("kind", "mnemonic", "unit", "unit_original", "scale", "datum")
+_RUN = ("run", "wellbore", "pass_", "service_company", "acquired")
 
 
 def config_of(
@@ -30,12 +36,8 @@ def config_of(
     return Config(
         schema=1,
         well=_well(frame.well),
-        wellbore=frame.wellbore,
         frame=frame.name,
-        run=frame.run,
-        pass_=frame.pass_,
-        service_company=frame.service_company,
-        acquired=frame.acquired,
+        **{name: getattr(frame, name) for name in _RUN},
         mnemonic=curve.mnemonic,
         description=curve.description,
         family=family_of(curve.mnemonic),
@@ -46,14 +48,9 @@ def config_of(
         null_original=curve.null_original,
         text_decimals=curve.text_decimals,
         index=schema.IndexHeader(
-            kind=index.kind,
-            mnemonic=index.mnemonic,
-            unit=index.unit,
-            unit_original=index.unit_original,
-            scale=index.scale,
+            **{name: getattr(index, name) for name in _INDEX},
             regular=regular,
             recorded_direction=index.direction,
-            datum=index.datum,
             index_id=index_id,
         ),
         values_id=parts[0][1].content_id if len(parts) == 1 else samples.content_id,
@@ -73,6 +70,26 @@ def config_of(
     )
 
 
+def index_of(header: schema.IndexHeader, ticks: Ticks) -> Index:
+    """Ticks as an index like another."""
+    return Index(**{name: getattr(header, name) for name in _INDEX}, ticks=ticks, direction=header.recorded_direction)
+
+
+def frame_of(config: Config, index: Index, curve: Curve) -> Frame:
+    """A frame of one curve, in the well and run of another."""
+    original = config.original
+    return Frame(
+        well=well_of(config.well),
+        name=config.frame,
+        index=index,
+        curves=(curve,),
+        original=Original(original.file, original.format, original.sha256, tuple(original.findings))
+        if original
+        else None,
+        **{name: getattr(config, name) for name in _RUN},
+    )
+
+
 def _check_names(frame: Frame, curve: Curve) -> None:
     names = {"well": frame.well.name, "frame": frame.name, "curve": curve.mnemonic}
     for kind, name in names.items():
@@ -82,17 +99,12 @@ def _check_names(frame: Frame, curve: Curve) -> None:
 
 
 def _well(well: Well) -> schema.WellHeader:
-    return schema.WellHeader(
-        name=well.name,
-        uwi=well.uwi,
-        aliases=list(well.aliases),
-        operator=well.operator,
-        api=well.api,
-        country=well.country,
-        field=well.field,
-        latitude=well.latitude,
-        longitude=well.longitude,
-    )
+    return schema.WellHeader(**{name: getattr(well, name) for name in _WELL}, aliases=list(well.aliases))
+
+
+def well_of(header: schema.WellHeader) -> Well:
+    """The well that a config tells of."""
+    return Well(**{name: getattr(header, name) for name in _WELL}, aliases=tuple(header.aliases))
 
 
 def _segment(index: Index, span: Span, part: Samples, regular: bool) -> schema.SegmentHeader:

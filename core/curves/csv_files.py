@@ -145,6 +145,8 @@ def _quoted(text: str, line: int, columns: int, delimiter: str, _wrapped: bool, 
                 )
     except csv.Error as error:
         raise LasRefused(f"no CSV: {error}", line + start) from error
+    if not cells:
+        raise LasRefused("no row below the names has a value", line + 1)
     return table_from(pa.array(cells, pa.large_string()), np.array(at, dtype=np.int64), columns)
 
 

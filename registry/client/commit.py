@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from ...core.curves.config import frame_of, index_of
 from ...core.curves.errors import CurveError
-from ...core.curves.model import Curve, Frame, Index, Ticks, Values, index_type
+from ...core.curves.model import Curve, Frame, Ticks, Values, index_type
 from ...core.curves.names import LATEST
-from ...core.curves.origin import Original, Well
 from ...core.curves.pack import pack, pack_index
 from ...core.curves.packed import Packed, Previous
 from ...core.curves.parquet import index_array, index_ticks
@@ -143,49 +143,6 @@ def _packed(
     created = datetime.now(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
     segment, layers = curve.reference.segments[-1], pack_index(index, frame.name)
     return frame, pack(frame, made, segment, layers, previous, lineage=lineage, created=created)
-
-
-def index_of(header: IndexHeader, ticks: Ticks) -> Index:
-    """Ticks as an index like another."""
-    return Index(
-        kind=header.kind,
-        mnemonic=header.mnemonic,
-        unit=header.unit,
-        unit_original=header.unit_original,
-        ticks=ticks,
-        scale=header.scale,
-        direction=header.recorded_direction,
-        datum=header.datum,
-    )
-
-
-def frame_of(config: Config, index: Index, curve: Curve) -> Frame:
-    """A frame of one curve, in the well and run of another."""
-    well, original = config.well, config.original
-    return Frame(
-        well=Well(
-            name=well.name,
-            uwi=well.uwi,
-            country=well.country,
-            field=well.field,
-            aliases=tuple(well.aliases),
-            operator=well.operator,
-            api=well.api,
-            latitude=well.latitude,
-            longitude=well.longitude,
-        ),
-        name=config.frame,
-        index=index,
-        curves=(curve,),
-        run=config.run,
-        service_company=config.service_company,
-        acquired=config.acquired,
-        original=Original(original.file, original.format, original.sha256, tuple(original.findings))
-        if original
-        else None,
-        wellbore=config.wellbore,
-        pass_=config.pass_,
-    )
 
 
 def ascending(ticks: Ticks, values: Values) -> tuple[Ticks, Values]:

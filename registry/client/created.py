@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ...core.curves.config import frame_of, index_of
 from ...core.curves.errors import CurveError
 from ...core.curves.model import Curve, Frame
 from ...core.curves.names import Reference, slug, suffixed
@@ -16,7 +17,7 @@ from ...core.importing.reuse import reuse
 from ...core.importing.versions import push_version
 from ...core.oci.digest import Digest
 from ...core.oci.errors import CurveConflict, PreconditionFailed
-from .commit import Committed, ascending, frame_of, index_of, send
+from .commit import Committed, ascending, send
 from .edited import new
 from .given import given, scale_for, ticks_in
 from .wellindex import list_curve

@@ -97,6 +97,7 @@ def test_an_index_of_times() -> None:
         ("DEPTH,GR\n1,2\n3,3\n2,3\n5,3\n", "line 4: the index rises, but turns back"),
         ("DEPTH,GR\n1,2\n1,3\n", "does not move"),
         ('DEPTH,GR\n1,"2\n', "no CSV"),
+        ('DEPTH,GR\n""\n', "line 2: no row below the names has a value"),
         ("DEPTH,GR\n1,\0\n", "binary"),
     ],
 )
