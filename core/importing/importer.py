@@ -103,6 +103,7 @@ class Importer:
             curve.packed = one
         lines = await asyncio.gather(*(curve.push() for curve in curves_))
         home.know(lines)
+        home.renew(curve.packed.digest for curve in curves_ if curve.packed and curve.packed.changed)
         if kept:
             home.promise(kept.digest)
         pushed.rest.append((home, lines, kept))

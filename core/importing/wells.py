@@ -44,6 +44,7 @@ class Home:
         self._paths: set[str] = set()
         self._names: set[tuple[str, str]] = set()
         self.know(current.manifests if current else ())
+        self._new: set[str] = set()
         self._waiting: dict[str, Descriptor] = {}
         self._kept: dict[str, bool] = {}
         self._writing: asyncio.Task[int] | None = None
@@ -67,6 +68,15 @@ class Home:
         for line in lines:
             self._paths.add(_path(line))
             self._names.add((normal(line.annotations.get(schema.FRAME, "")), line.annotations.get(schema.MNEMONIC, "")))
+
+    def renew(self, digests: Iterable[str]) -> None:
+        """These versions are new here: their lines are written whatever they say."""
+        self._new.update(digests)
+
+    def _news(self, lines: Iterable[Descriptor], current: Manifest | None) -> list[Descriptor]:
+        """The lines to write: of what was here already, one may name an older version (docs/format.md section 8)."""
+        said = {_path(line): line.annotations for line in current.manifests} if current else {}
+        return [line for line in lines if line.digest in self._new or said.get(_path(line)) != line.annotations]
 
     def promise(self, digest: str) -> None:
         """The curves of a file are here; the rest of it follows before this import ends."""
@@ -115,7 +125,7 @@ class Home:
                 current, expected = checked_well(self.repository, raw), stored.digest
             except (ManifestUnknown, NameUnknown):
                 pass
-            updated = well_index(self._well, lines, current)
+            updated = well_index(self._well, self._news(lines, current), current)
             if updated != raw:
                 try:
                     await self.repository.push_manifest(

@@ -11,7 +11,7 @@ from dataforge_registry.core.curves.origin import Well
 from dataforge_registry.core.curves.packed import Packed
 from dataforge_registry.core.curves.schema import Lineage, LineageInput
 from dataforge_registry.core.oci.digest import Digest
-from dataforge_registry.core.oci.errors import CurveConflict, ManifestUnknown
+from dataforge_registry.core.oci.errors import CurveConflict, ManifestUnknown, NameUnknown
 from dataforge_registry.core.work.reindex import Reindex, Reindexed
 
 from .conftest import Shelf, altered, frame_of, packed_of
@@ -131,7 +131,8 @@ async def test_verdicts_stay_and_wrong_rows_go(shelf: Shelf) -> None:
             UPDATE curve SET vmax = 7, mnemonic = 'ZZ', mnemonic_norm = 'zz' WHERE mnemonic = 'GR';
             UPDATE well SET uwi = 'wrong', operator = 'wrong' WHERE name <> 'Ghost'"""
         )
-    assert (await reindex(shelf, "other")).repositories == 0
+    with pytest.raises(NameUnknown):
+        await reindex(shelf, "other")
     done = await reindex(shelf, "p")
     assert (done.versions, done.refused) == (1, [])
     after = await catalogue(shelf)
