@@ -68,7 +68,7 @@ def test_a_curve_is_read_as_it_was(registry: Registry, name: str) -> None:
         assert asked(registry.send("GET", f"{path}?at={at}"))["digest"] == packed.digest
         file = registry.send("GET", f"/api/v1/files/{repository}.parquet?at={at}")
         assert file.headers["etag"].startswith(f'"{packed.digest}')
-    for at, status in ((before, 404), ("yesterday", 400), ("9" * 40, 400), ("0001-01-01T00:00:00%2B14:00", 404)):
+    for at, status in ((before, 404), ("yesterday", 400), ("9" * 40, 400), ("0001-01-01T00:00:00%2B14:00", 400)):
         assert registry.send("GET", f"{path}/data?at={at}").status == status, at
     digest = f"{path}@{first.digest}/data?format=csv&at={before}"
     assert registry.send("GET", digest).status == 200, "a digest names the same at any time"

@@ -31,8 +31,13 @@ def test_search_finds_what_one_may_see(admin: Api, nobody: Api, door: Registry, 
 
 def test_statistics_count_what_one_may_see(admin: Api, nobody: Api, door: Registry, word: str) -> None:
     assert nobody.get("/statistics").status == 401
+    ago = nobody.by("guy").get("/statistics").json["private_project_count"]  # other tests name guy a member too
+    assert admin.post("/projects", {"project_name": word}).status == 201
+    assert nobody.by("guy").get("/statistics").json["private_project_count"] == ago
+    member = {"role_id": 3, "member_user": {"username": "guy"}}
+    assert admin.post(f"/projects/{word}/members", member).status == 201
     guy, eve = (nobody.by(user).get("/statistics").json for user in ("guy", "eve"))
-    assert (guy["private_project_count"], eve["private_project_count"]) == (1, 0)
+    assert (guy["private_project_count"], eve["private_project_count"]) == (ago + 1, 0)
     assert guy["public_project_count"] == eve["public_project_count"] >= 1
     assert "total_project_count" not in guy
     registry = door.by("admin")
