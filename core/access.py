@@ -226,12 +226,22 @@ def permits_system(principal: Principal, rights: Rights, action: SystemAction) -
     return rights.valid and principal.ceiling is None and (rights.admin or action.permission in rights.grants)
 
 
-def require_system(principal: Principal, rights: Rights, action: SystemAction) -> None:
-    """As `require`, of the registry as a whole: `rights` are those of no project."""
+def require_valid(rights: Rights) -> None:
+    """Return where the principal is still there, else TokenInvalid."""
     if not rights.valid:
         raise TokenInvalid("these credentials are no longer good; sign in again")
+
+
+def require_signed_in(principal: Principal, rights: Rights) -> None:
+    """Return where somebody has signed in and still may; else TokenInvalid or Unauthorized."""
+    require_valid(rights)
     if principal.kind == "anonymous":
         raise Unauthorized("sign in to do this")
+
+
+def require_system(principal: Principal, rights: Rights, action: SystemAction) -> None:
+    """As `require`, of the registry as a whole: `rights` are those of no project."""
+    require_signed_in(principal, rights)
     if not permits_system(principal, rights, action):
         raise Denied("only a system administrator may do this")
 
@@ -244,8 +254,7 @@ def require(principal: Principal, rights: Rights, action: Action) -> None:
     credential is narrower than its holder. Denied: known, and not allowed; word for word the same whether the project
     exists or not.
     """
-    if not rights.valid:
-        raise TokenInvalid("these credentials are no longer good; sign in again")
+    require_valid(rights)
     limited = principal.ceiling is not None and action not in principal.ceiling
     if permits(rights, action) and not limited:
         return

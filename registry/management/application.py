@@ -14,11 +14,13 @@ from ...core.access import (
     SystemAction,
     permits,
     require,
+    require_signed_in,
     require_system,
+    require_valid,
 )
 from ...core.body import Body, BodyBroken
 from ...core.modes import check_mode
-from ...core.oci.errors import MethodNotAllowed, NotFound, QueryInvalid, RegistryError, TokenInvalid, Unauthorized
+from ...core.oci.errors import MethodNotAllowed, NotFound, QueryInvalid, RegistryError, Unauthorized
 from ...core.records import accounts, projects, settings
 from ...core.records.artifacts import Actor
 from ...core.records.calls import refusals
@@ -191,17 +193,8 @@ async def _allowed(
             return "", rights
         case Anyone.ANONYMOUS:
             rights = await accounts.rights(conn, principal, "")
-            if not rights.valid:
-                raise TokenInvalid("these credentials are no longer good; sign in again")
+            require_valid(rights)
             return "", rights
-
-
-def require_signed_in(principal: Principal, rights: Rights) -> None:
-    """Return where somebody has signed in and still may."""
-    if not rights.valid:
-        raise TokenInvalid("these credentials are no longer good; sign in again")
-    if principal.kind == "anonymous":
-        raise Unauthorized("sign in to do this")
 
 
 async def _project(conn: Connection, operation: Operation, path: dict[str, str], request: Request) -> str:

@@ -7,7 +7,7 @@ from ..errors import TABLE as OCI
 from ..v2.answer import Answer
 
 TABLE: dict[type[errors.RegistryError], tuple[str, int]] = {
-    **{kind: (code, status) for kind, (code, status) in OCI.items()},
+    **OCI,
     errors.NameInvalid: ("BAD_REQUEST", 400),
     errors.NameUnknown: ("NOT_FOUND", 404),
     errors.NotFound: ("NOT_FOUND", 404),
