@@ -182,20 +182,22 @@ ROLES: dict[str, int] = {
 _LETTERS = {"A": PROJECT_ADMIN, "M": MAINTAINER, "D": DEVELOPER, "G": GUEST, "L": LIMITED_GUEST}
 TABLE: dict[str, str] = {
     "AMDGLP": (
-        "pull project:read repository:list artifact:list artifact:read artifact-addition:read tag:list accessory:list"
+        "pull project:read repository:list repository:read artifact:list artifact:read artifact-addition:read tag:list "
+        "accessory:list"
     ),
-    "AMDGP": "repository:read label:list label:read",
+    "AMDGP": "label:list label:read",
     "AMDGL": "quota:read",
     "AMDG": "member:list member:read log:list robot:list robot:read hold:list",
     "AMD": "push artifact:create repository:update tag:create artifact-label:create artifact-label:delete",
     "AM": (
         "delete repository:delete tag:delete label:create label:update label:delete hold:create "
-        "metadata:read metadata:create metadata:update metadata:delete "
+        "metadata:read "
         "tag-retention:list tag-retention:read tag-retention:create tag-retention:update tag-retention:delete "
         "tag-retention:operate immutable-tag:list immutable-tag:create immutable-tag:update immutable-tag:delete"
     ),
     "A": (
-        "project:update project:delete member:create member:update member:delete "
+        "project:update project:delete metadata:create metadata:update metadata:delete "
+        "member:create member:update member:delete "
         "robot:create robot:update robot:delete hold:delete"
     ),
 }

@@ -37,14 +37,14 @@ READ = {PULL, *(each for each in ALL if each.value.endswith((":read", ":list")))
 POLICIES = {each for each in ALL if each.value.startswith(("metadata", "tag-retention", "immutable-tag"))}
 WRITE = {PUSH, *map(Action, ("artifact:create", "repository:update", "tag:create"))}
 LABELS = {Action("artifact-label:create"), Action("artifact-label:delete")}
-OWNERS = {each for each in ALL if each.value.startswith(("project:", "member:", "robot:"))} - READ
+OWNERS = {each for each in ALL if each.value.startswith(("project:", "metadata:", "member:", "robot:"))} - READ
 LIMITED = READ - POLICIES - {each for each in ALL if each.value.startswith(("member", "log", "label", "robot", "hold"))}
 TABLE = {
     PROJECT_ADMIN: ALL,
     MAINTAINER: ALL - OWNERS - {Action("hold:delete")},
     DEVELOPER: READ - POLICIES | WRITE | LABELS,
     GUEST: READ - POLICIES,
-    LIMITED_GUEST: LIMITED - {Action("repository:read")},
+    LIMITED_GUEST: LIMITED,
 }
 RIGHTS = st.builds(
     Rights,

@@ -237,9 +237,13 @@ def test_only_those_whose_role_says_so_change_a_project(nobody: Api, admin: Api)
     for user, status in ((None, 401), ("eve", 403), ("guy", 403), ("ann", 403), ("mia", 403)):
         assert nobody.by(user).put("/projects/open", public).status == status
         assert nobody.by(user).delete("/projects/open").status == status
-    # metadata is the maintainer's too, as in Harbor
-    for user, status in ((None, 401), ("eve", 403), ("guy", 403), ("ann", 403), ("mia", 200)):
-        assert nobody.by(user).put("/projects/wells/metadatas/public", {"public": "false"}).status == status
+    # nor by another path: what metadata says (public, above all) is the project administrator's (CVE-2024-22278)
+    metadatas = "/projects/open/metadatas"
+    for user, status in ((None, 401), ("eve", 403), ("guy", 403), ("ann", 403), ("mia", 403)):
+        assert nobody.by(user).put(f"{metadatas}/public", {"public": "false"}).status == status
+        assert nobody.by(user).post(metadatas, {"sparse": "true"}).status == status
+        assert nobody.by(user).delete(f"{metadatas}/public").status == status
+    assert nobody.by("mia").get(metadatas).status == 200
     assert admin.get("/projects/open").json["metadata"]["public"] == "true"
 
 
