@@ -810,7 +810,7 @@ CREATE TABLE curve (
     verdict text,
     qc_severity smallint
 );
-CREATE INDEX curve_well ON curve (well_id, frame_slug, frame_norm, mnemonic_norm, id);
+CREATE INDEX curve_well ON curve (well_id, frame_slug, frame_norm, mnemonic_norm, id) INCLUDE (latest_version_id);
 CREATE INDEX curve_project ON curve (project_id, id);
 CREATE INDEX curve_family ON curve (family, id);
 CREATE INDEX curve_mnemonic ON curve (mnemonic_norm text_pattern_ops);
@@ -869,7 +869,7 @@ CREATE INDEX curve_version_live ON curve_version (curve_id, (coalesce(version, i
 CREATE INDEX curve_version_values ON curve_version (values_id);
 CREATE INDEX curve_version_created ON curve_version (created);
 CREATE INDEX curve_version_pushed ON curve_version (pushed);
-CREATE INDEX curve_version_changed ON curve_version (changed);
+CREATE INDEX curve_version_changed ON curve_version (changed, id);
 COMMENT ON INDEX curve_version_live IS 'By number, and below all of these, in the order of their pushes, those without: the last is the latest';
 COMMENT ON TABLE curve_version IS 'One immutable artifact of a curve, whose id it has; pushes come in the order of their ids';
 COMMENT ON COLUMN curve_version.version IS 'The first N of a tag vN that ever named it; null: pushed without one. Never given to another version of the curve';

@@ -39,7 +39,7 @@ USES = """SELECT v.id AS version_id, NULL::text AS sorted, v.id AS key FROM (
 WHERE c.project_id = ANY ($1::bigint[]) AND v.deleted_at IS NULL AND v.id > $4 ORDER BY v.id LIMIT $5"""
 CHANGES = """SELECT v.id AS version_id, NULL::text AS sorted, v.id AS key
 FROM curve_version v JOIN curve c ON c.id = v.curve_id
-WHERE v.changed >= $2 AND (v.changed, v.id) > ($2, $3) AND c.project_id = ANY ($1::bigint[])
+WHERE (v.changed, v.id) > ($2, $3) AND c.project_id = ANY ($1::bigint[])
 ORDER BY v.changed, v.id LIMIT $4"""
 
 HOT = (SELECT_VERSIONS, SELECT_LATEST, SELECT_ONE)

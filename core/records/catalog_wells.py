@@ -30,13 +30,15 @@ SELECT {ENTRY}, c.frame_slug, c.frame_norm, c.mnemonic_norm, c.id AS curve_id FR
     AND (frame_slug, frame_norm, mnemonic_norm, id) > ($6, $7, $8, $9::bigint)
     ORDER BY frame_slug, frame_norm, mnemonic_norm, id LIMIT $10) AS o
 ) AS q {JOINED} ORDER BY c.frame_slug, c.frame_norm, c.mnemonic_norm, c.id"""
-COVERAGE = f"""SELECT w.name, w.name_norm, o.family, o.index_kind, o.curves, o.ranges FROM (
+_COVERAGE = f"""SELECT w.name, w.name_norm, o.* FROM (
   SELECT id, name, name_norm FROM well WHERE project_id = ANY ($1::bigint[]) AND name_norm > $2
   ORDER BY name_norm LIMIT $3
 ) AS w LEFT JOIN LATERAL (
-  SELECT c.family, c.index_kind, count(*) AS curves, range_agg(c.idx_range)::text AS ranges
+  SELECT c.family, c.index_kind, count(*) AS curves%s
   FROM curve c WHERE c.well_id = w.id AND c.{_LIVE} AND c.family IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2
 ) AS o ON true ORDER BY w.name_norm, o.family, o.index_kind"""
+COUNTS = _COVERAGE % ""
+COVERAGE = _COVERAGE % ", range_agg(c.idx_range)::text AS ranges"
 SELECT_ORIGINALS = f"""WITH {HOME}
 SELECT a.digest, a.size, a.push_time, a.pushed_by, a.annotations::text AS annotations,
   (a.extra_attrs -> 'ingest')::text AS ingest,
@@ -62,19 +64,17 @@ async def wells(
     """Wells by name_norm, strictly after one. name: part of a name or alias, or the start of one, as people spell it;
     families: those with curves of all of them, each over the whole of `covering` (metres or seconds) if it is given."""
     query = Query([after, limit])
-    where = ["w.name_norm > $2", f"EXISTS (SELECT FROM curve c WHERE c.well_id = w.id AND c.{_LIVE} OFFSET 0)"]
+    where = ["w.name_norm > $2"]
     if name is not None:
         part = query.bind(normal(name))
-        where.append(
-            f"""w.id IN (SELECT x.id FROM well x WHERE strpos(x.name_norm, {part}) > 0
-  UNION ALL SELECT well_id FROM well_alias WHERE strpos(alias_norm, {part}) > 0)"""
-        )
+        alias = f"SELECT FROM well_alias a WHERE a.well_id = w.id AND strpos(a.alias_norm, {part}) > 0"
+        where.append(f"(strpos(w.name_norm, {part}) > 0 OR EXISTS ({alias} OFFSET 0))")
     covers = ""
     if covering is not None:
         low, high = map(query.bind, covering)
         covers = f" AND c.idx_range @> numrange({low}, {high}, '[]')"
     chosen = [f" AND c.family = {query.bind(family)}" for family in sorted(set(families))]
-    for condition in chosen or ([""] if covers else []):  # OFFSET 0: a well at a time, as many as the page needs
+    for condition in chosen or [""]:  # OFFSET 0: a well at a time, as many as the page needs
         where.append(f"EXISTS (SELECT FROM curve c WHERE c.well_id = w.id AND c.{_LIVE}{condition}{covers} OFFSET 0)")
     question = f"""SELECT {_WELL} FROM (SELECT w.* FROM well w WHERE w.project_id = ANY ($1::bigint[])
   AND {" AND ".join(where)} ORDER BY w.name_norm LIMIT $3) AS w ORDER BY w.name_norm"""
@@ -96,10 +96,13 @@ async def curves(
         return await conn.fetch(SELECT_CURVES, *asker.arguments, slug, *(after or ("", "", "", 0)), limit)
 
 
-async def coverage(database: Database, asker: Asker, after: str, limit: int) -> list[asyncpg.Record]:
-    """For each of up to `limit` wells by name_norm a row a family and kind of index, ranges as a numrange multirange in
-    metres or seconds; one row without a family for a well that has none."""
-    return await ask(database, asker, COVERAGE, [after, limit])
+async def coverage(
+    database: Database, asker: Asker, after: str, limit: int, *, ranges: bool = True
+) -> list[asyncpg.Record]:
+    """For each of up to `limit` wells by name_norm a row a family and kind of index: how many curves and, with `ranges`
+    (most of what an answer costs), what they cover, as a numrange multirange in metres or seconds. One row without a
+    family for a well that has none."""
+    return await ask(database, asker, COVERAGE if ranges else COUNTS, [after, limit])
 
 
 async def originals(database: Database, asker: Asker, name: str, after: str, limit: int) -> list[asyncpg.Record]:

@@ -11,7 +11,7 @@ import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
@@ -98,7 +98,7 @@ class Database:
         statement_timeout: float = 30.0,
         idle_in_transaction: float = 30.0,
         application: str = "dataforge-registry",
-    ) -> Database:
+    ) -> Self:
         """Connect, or `Unavailable` saying what is wrong with `url` (never its password).
 
         `size` is the most connections this process holds; `patience` the seconds a caller waits for one;

@@ -42,6 +42,14 @@ class PageQuery(msgspec.Struct, frozen=True):
     cursor: Cursor = None
 
 
+class CoverageQuery(PageQuery, frozen=True):
+    """Which page, and how much of it."""
+
+    ranges: Annotated[
+        bool, described("With what they cover; false: only how many there are, in a fraction of the time.")
+    ] = True
+
+
 class CurveQuery(msgspec.Struct, frozen=True):
     """Which version."""
 
@@ -84,12 +92,12 @@ class CurveVersions(msgspec.Struct, frozen=True):
 
 
 class Covered(msgspec.Struct, frozen=True):
-    """ranges: what the family's curves cover, in metres or seconds, as [from, to]."""
+    """ranges: what the family's curves cover, in metres or seconds, as [from, to]; null where not asked for."""
 
     family: str
     index_kind: str | None
     curves: int
-    ranges: list[list[float]]
+    ranges: list[list[float]] | None = None
 
 
 class WellCoverage(msgspec.Struct, frozen=True):
@@ -194,15 +202,17 @@ async def _originals(call: Call[PageQuery]) -> Answer:
     return paged(call.request, Originals(files), last and last["digest"])
 
 
-async def _coverage(call: Call[PageQuery]) -> Answer:
+async def _coverage(call: Call[CoverageQuery]) -> Answer:
     query, who = call.query, await pulling(call)
-    after = start(query.cursor, str) or ""
-    rows = await catalog_wells.coverage(call.services.store.database, who, after, query.limit + 1)
+    after, database = start(query.cursor, str) or "", call.services.store.database
+    rows = await catalog_wells.coverage(database, who, after, query.limit + 1, ranges=query.ranges)
     wells: dict[str, WellCoverage] = {}
     for row in rows:
         well = wells.setdefault(row["name_norm"], WellCoverage(row["name"], []))
         if row["family"] is not None:
-            ranges = [[float(low), float(high)] for low, high in _RANGE.findall(row["ranges"] or "")]
+            ranges = (
+                [[float(end) for end in ends] for ends in _RANGE.findall(row["ranges"] or "")] if query.ranges else None
+            )
             well.families.append(Covered(row["family"], row["index_kind"], row["curves"], ranges))
     shown, last = cut(list(wells.items()), query.limit)
     return paged(call.request, Coverage([well for _, well in shown]), last and last[0])
@@ -238,7 +248,7 @@ async def _versions(call: Call[PageQuery]) -> Answer:
 ENDPOINTS = (
     Endpoint("GET", "/projects/{project}/wells", "Wells of a project", _wells, query=WellsQuery, result=Wells),
     Endpoint(
-        "GET", "/projects/{project}/coverage", "What is logged where", _coverage, query=PageQuery, result=Coverage
+        "GET", "/projects/{project}/coverage", "What is logged where", _coverage, query=CoverageQuery, result=Coverage
     ),
     Endpoint("GET", "/wells/{project}/{well}", "A well and its curves", _well, query=PageQuery, result=WellCurves),
     Endpoint(

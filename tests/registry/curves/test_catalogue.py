@@ -133,6 +133,11 @@ def test_coverage(registry: Registry, field: str) -> None:
         ("a", [("bulk_density", [[1000.0, 1499.5]]), ("gamma_ray", [[1000.0, 1499.5]])]),
         ("b", [("gamma_ray", [[3000.0, 3499.5]])]),
     ]
+    counted = ask(registry, f"/projects/{field}/coverage", ranges="false")["wells"]
+    assert [[(each["family"], each["curves"], each["ranges"]) for each in row["families"]] for row in counted] == [
+        [("bulk_density", 1, None), ("gamma_ray", 1, None)],
+        [("gamma_ray", 1, None)],
+    ]
 
 
 def test_changes(registry: Registry, field: str) -> None:
