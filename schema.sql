@@ -407,8 +407,12 @@ CREATE TABLE access_log (
     PRIMARY KEY (op_time, log_id)
 ) PARTITION BY RANGE (op_time);
 CREATE TABLE access_log_default PARTITION OF access_log DEFAULT;
-CREATE INDEX access_log_project ON access_log (project_id, log_id);
 CREATE INDEX access_log_order ON access_log (log_id);
+CREATE INDEX access_log_project ON access_log (project_id, op_time, log_id);
+CREATE INDEX access_log_username ON access_log (username, op_time, log_id);
+CREATE INDEX access_log_change ON access_log (operation, op_time, log_id) WHERE operation <> 'pull';
+CREATE INDEX access_log_resource_type ON access_log (resource_type, op_time, log_id) WHERE resource_type <> 'artifact';
+CREATE INDEX access_log_refused ON access_log (op_time, log_id) WHERE NOT result;
 COMMENT ON TABLE access_log IS 'Who did what: changes in their own transaction, pulls in batches. Partitioned by month; the worker makes partitions ahead';
 COMMENT ON COLUMN access_log.log_id IS 'Given after the transaction has its number: so none below one can still come, once the transactions of that moment have ended';
 COMMENT ON COLUMN access_log.resource IS 'What it was done to: a digest, an account, a project ...';

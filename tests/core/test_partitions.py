@@ -86,7 +86,8 @@ async def test_a_month_read_by_time_reads_one_partition(database: Database) -> N
             "EXPLAIN SELECT * FROM access_log WHERE op_time >= '2024-12-01Z' AND op_time < '2025-01-01Z'"
         )
         text = "\n".join(row[0] for row in plan)
-        indexes = await conn.fetchval("SELECT count(*) FROM pg_indexes WHERE tablename = 'access_log_2024_12'")
+        count = "SELECT count(*) FROM pg_indexes WHERE tablename = $1"
+        indexes = [await conn.fetchval(count, name) for name in ("access_log_2024_12", "access_log_default")]
     assert "access_log_2024_12" in text
     assert "access_log_default" not in text
-    assert indexes == 3
+    assert indexes[0] == indexes[1] > 3
