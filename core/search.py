@@ -1,6 +1,6 @@
 """Harbor's query grammar: `field=value`, `field=~part`, `field=[min~max]`, `field={a b}` (any), `field=(a b)` (all),
-joined by commas. Here a value may also end in `*`, which means the start of one (`*` alone: any), and stand in double
-quotes."""
+joined by commas; ends of ranges and members of lists may stand in quotes of either kind. Here a value may also end in
+`*`, which means the start of one (`*` alone: any), and stand in double quotes."""
 
 import re
 from dataclasses import dataclass
@@ -70,9 +70,9 @@ def _condition(part: str) -> Condition:
         low, tilde, high = value[1:-1].partition("~")
         if not tilde or not (low.strip() or high.strip()):
             raise QueryInvalid(f"{field}={value} is no range; one reads [min~max], [min~] or [~max]")
-        return Condition(field, "between", (low.strip() or None, high.strip() or None))
+        return Condition(field, "between", (_bare(low) or None, _bare(high) or None))
     if value[:1] in ("{", "("):
-        found = [quoted or bare for quoted, bare in _ITEM.findall(value[1:-1])]
+        found = [text for quoted, bare in _ITEM.findall(value[1:-1]) if (text := quoted or _bare(bare))]
         if not 1 <= len(found) <= MOST_VALUES:
             raise QueryInvalid(f"{field}={value[:40]} lists 1 to {MOST_VALUES} values, parted by spaces")
         return Condition(field, "any" if value[0] == "{" else "all", tuple(found))
@@ -83,6 +83,12 @@ def _condition(part: str) -> Condition:
     if value.endswith("*") and not value.startswith('"'):
         return Condition(field, "starts", (_one(field, value[:-1]),))
     return Condition(field, "equals", (_one(field, value),))
+
+
+def _bare(text: str) -> str:
+    """Without the quotes around it: Harbor's clients send times as `["2026-01-01 00:00:00"~]`."""
+    text = text.strip()
+    return text[1:-1].strip() if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
 
 
 def _one(field: str, text: str) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -28,6 +28,9 @@ class NoQuery(msgspec.Struct, frozen=True):
 class Endpoint:
     """An operation. `path` is an OpenAPI template below the API's prefix; a parameter matches one segment. `result` is
     the type of a JSON answer, None where `produces` says what comes. GET answers HEAD too."""
+
+    blanks_unsaid: ClassVar[bool] = False
+    """Whether a query parameter without a value (`page=`) is one that was not sent."""
 
     method: str
     path: str
@@ -67,7 +70,8 @@ class Endpoint:
         values: dict[str, Any] = {}
         for name in known.keys() & request.query.keys():
             texts = request.query[name]
-            values[name] = texts if _is_list(known[name].type) else request.one(name)
+            if texts != [""] or not self.blanks_unsaid:
+                values[name] = texts if _is_list(known[name].type) else request.one(name)
         try:
             return msgspec.convert(values, self.query, strict=False)
         except msgspec.ValidationError as error:

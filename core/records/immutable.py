@@ -30,6 +30,7 @@ INSERT = """INSERT INTO immutable_rule (project_id, rule, repositories, tags, en
 RETURNING id"""
 UPDATE = """UPDATE immutable_rule SET rule = $3, repositories = $4, tags = $5, enabled = $6
 WHERE id = $1 AND project_id = $2 RETURNING id"""
+SWITCH = "UPDATE immutable_rule SET enabled = $3 WHERE id = $1 AND project_id = $2 RETURNING id"
 DELETE = "DELETE FROM immutable_rule WHERE id = $1 AND project_id = $2 RETURNING id"
 
 
@@ -70,6 +71,13 @@ async def change(conn: Connection, by: Principal, project_id: int, rule_id: int,
     """Another rule under the same id: NotFound, QueryInvalid."""
     await _check(conn, project_id, rule, rule_id)
     if await conn.fetchval(UPDATE, rule_id, project_id, *_columns(rule)) is None:
+        raise _unknown(rule_id)
+    await audit.record(conn, by, "update", "immutable rule", str(rule_id), project_id=project_id, **where)
+
+
+async def switch(conn: Connection, by: Principal, project_id: int, rule_id: int, on: bool, where: Any) -> None:
+    """The same rule, in force or not: NotFound."""
+    if await conn.fetchval(SWITCH, rule_id, project_id, on) is None:
         raise _unknown(rule_id)
     await audit.record(conn, by, "update", "immutable rule", str(rule_id), project_id=project_id, **where)
 

@@ -21,7 +21,7 @@ class RuleBody(msgspec.Struct, frozen=True):
 
     tag_selectors: Selectors = []
     scope_selectors: Scopes = {}
-    disabled: bool = False
+    disabled: bool | None = None
     priority: int = 0
     action: Literal["immutable", ""] = "immutable"
     template: Literal["immutable_template", ""] = "immutable_template"
@@ -76,9 +76,14 @@ async def _create(call: Call[Any]) -> Answer:
 
 
 async def _change(call: Call[Any]) -> Answer:
-    rule, rule_id = _rule(call), call.number("immutable_rule_id")
+    """Without selectors `disabled` alone is set, as Harbor's clients switch a rule."""
+    body, rule_id = call.body, call.number("immutable_rule_id")
+    where = (call.principal, call.project_id, rule_id)
     async with call.database.transaction() as conn:
-        await immutable.change(conn, call.principal, call.project_id, rule_id, rule, call.audit)
+        if not body.tag_selectors and body.disabled is not None:
+            await immutable.switch(conn, *where, not body.disabled, call.audit)
+        else:
+            await immutable.change(conn, *where, _rule(call), call.audit)
     return done()
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Annotated, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 import msgspec
 
@@ -37,7 +37,12 @@ class Listed(Paged, frozen=True, kw_only=True):
     @property
     def asked(self) -> Asked:
         """As core knows it."""
-        return Asked(self.page, self.page_size, self.sort, self.q)
+        return Asked(self.page, self.page_size, self.sort, self.conditions)
+
+    @property
+    def conditions(self) -> str:
+        """`q` decoded once more, as Harbor does: some of its clients encode it twice (`tags%253Dnil`)."""
+        return unquote(self.q)
 
 
 def listed(call: Call[Any], items: Sequence[Any], total: int) -> Answer:

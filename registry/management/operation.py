@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
@@ -92,6 +92,7 @@ class Operation(Endpoint):
     path; a caller who may not even read that project is told the thing is not there. `always`: a change that a registry
     in read-only mode takes too."""
 
+    blanks_unsaid: ClassVar[bool] = True  # as in Harbor
     needs: Needs = field(kw_only=True)
     of: Located | None = field(default=None, kw_only=True)
     always: bool = field(default=False, kw_only=True)

@@ -29,7 +29,7 @@ from .users import signing_in
 
 async def _list(call: Call[Listed]) -> Answer:
     """Of a project with `q=Level=project,ProjectID=1`, else of the system."""
-    asked = {each.field.lower().replace("_", ""): each.texts() for each in parse_query(call.query.q)}
+    asked = {each.field.lower().replace("_", ""): each.texts() for each in parse_query(call.query.conditions)}
     async with call.database.acquire() as conn:
         project_id = None
         if asked.get("level") == ["project"]:

@@ -61,6 +61,18 @@ def test_rules_are_made_listed_changed_and_taken_away(admin: Api, project: str) 
     assert admin.get(path).json == []
 
 
+def test_a_rule_is_switched_by_a_body_that_says_nothing_else(admin: Api, project: str) -> None:
+    """As harborapi does it (enable_project_immutable_tagrule)."""
+    made = admin.post(f"/projects/{project}/immutabletagrules", rule())
+    location = made.headers["location"].removeprefix("/api/v2.0")
+    for off in (True, False):
+        assert admin.put(location, {"disabled": off}).status == 200
+        (found,) = admin.get(f"/projects/{project}/immutabletagrules").json
+        assert (found["disabled"], found["tag_selectors"]) == (off, [SELECTOR])
+    assert admin.put(location, {}).code == "BAD_REQUEST"
+    assert admin.put(f"{location}0", {"disabled": True}).code == "NOT_FOUND"
+
+
 def test_rules_of_another_project_are_not_there(admin: Api, nobody: Api, project: str, word: str) -> None:
     other = admin.registry.project(f"{word}-other")
     made = admin.post(f"/projects/{project}/immutabletagrules", rule())

@@ -31,3 +31,19 @@ def test_wrong_credentials_are_told_so_even_where_none_are_needed(nobody: Api) -
 def test_the_document_lists_every_operation(nobody: Api) -> None:
     paths = nobody.get("/openapi.json").json["paths"]
     assert "get" in paths["/api/v2.0/systeminfo"]
+
+
+def test_a_parameter_without_a_value_was_not_sent(admin: Api, word: str) -> None:
+    """harborapi sends `page=&page_size=` for what its caller left out."""
+    admin.registry.project(word)
+    answer = admin.get(f"/projects?page=&page_size=&public=&with_detail=&q=&sort=&name={word}")
+    assert [each["name"] for each in answer.json] == [word]
+    assert admin.get("/quotas?reference=&reference_id=").status == 200
+    assert admin.get("/projects?page=x").code == "BAD_REQUEST"
+
+
+def test_q_may_come_encoded_twice(admin: Api, word: str) -> None:
+    admin.registry.project(word)
+    for q in (f"name%3D{word}", f"name%253D{word}", f"name%3D%7E{word}%2Cname%3D%7Bx%20{word}%7D"):
+        assert [each["name"] for each in admin.get(f"/projects?q={q}").json] == [word]
+    assert admin.get("/projects?q=name%253D%2500").code == "BAD_REQUEST"
