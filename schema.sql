@@ -459,6 +459,15 @@ CREATE TABLE audit_key (
 );
 COMMENT ON TABLE audit_key IS 'Public keys of checkpoints, kept after signing_key forgets them; sealed with auth.secretkey, so that the database alone can bring none in';
 
+CREATE TABLE audit_forward (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    log_id bigint NOT NULL,
+    checkpoint bigint NOT NULL,
+    holder text NOT NULL DEFAULT '',
+    until timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE audit_forward IS 'The last row of access_log and the last checkpoint that a syslog collector has; who forwards now, and until when alone';
+
 CREATE TABLE setting (
     name text COLLATE "C" PRIMARY KEY,
     value jsonb NOT NULL,

@@ -23,13 +23,8 @@ def faults(config: "Config") -> Iterator[str]:
             yield f"database.{key}: write postgresql://user:password@host/name"
     if config.gc.lease < SHORTEST_LEASE:
         yield "gc.lease: at least 1h, or a slow push may lose its blobs to gc"
-    if config.gc.schedule:
-        from ..core.work.schedule import BadCron, next_time
-
-        try:
-            next_time(config.gc.schedule, datetime.now(UTC))
-        except BadCron as error:
-            yield f"gc.schedule: {error}"
+    yield from _crons(config)
+    yield from _collector(config.audit.forward)
     if storage.filesystem and not storage.filesystem.rootdirectory:
         yield "storage.filesystem.rootdirectory: name the folder of the blobs"
     if (storage.maintenance or {}).get("readonly", {}).get("enabled"):
@@ -43,3 +38,23 @@ def faults(config: "Config") -> Iterator[str]:
         yield "http.tls: certificate and key go together"
     if http.external_url and not re.fullmatch(r"https?://[^/?#\s]+/?", http.external_url):
         yield "http.external_url: write scheme, host and port only, as https://registry.example.org"
+
+
+def _crons(config: "Config") -> Iterator[str]:
+    if config.gc.schedule:
+        from ..core.work.schedule import BadCron, next_time
+
+        try:
+            next_time(config.gc.schedule, datetime.now(UTC))
+        except BadCron as error:
+            yield f"gc.schedule: {error}"
+
+
+def _collector(wanted: str) -> Iterator[str]:
+    if wanted:
+        from ..core.syslog import Endpoint
+
+        try:
+            Endpoint.parse(wanted)
+        except ValueError as error:
+            yield f"audit.forward: {error}"

@@ -177,6 +177,7 @@ class Log(Section, frozen=True):
 
 class Audit(Section, frozen=True):
     pulls: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    forward: str = ""
 
 
 class Worker(Section, frozen=True):

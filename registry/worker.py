@@ -18,6 +18,7 @@ from dataforge_registry.core.signing import KeyRing
 from dataforge_registry.core.store import Store
 from dataforge_registry.core.work import (
     deletions,
+    forward,
     gc,
     gc_run,
     ingest,
@@ -114,6 +115,7 @@ def create_worker(
             Step("gc", collector.step, 5.0, gc.BATCH),
             Step("deletions", deleter.step, 2.0, deletions.BATCH),
             Step("sealer", Sealer(database, signer(config, database)).step, 5.0, ROWS),
+            Step("audit forward", forward.Forwarder(database, config.audit.forward).step, 2.0, forward.BATCH),
             Step("schedules", schedule.Clock(database, schedules).step, 1.0, schedule.BATCH),
             Step("lost jobs", queue.revive, silence, work.VANISHED_BATCH),
         ],

@@ -23,6 +23,17 @@ class Mode(StrEnum):
     READ_ONLY = "read-only"
 
 
+async def text(conn: Connection, name: str) -> str | None:
+    """A setting; None: it was never set."""
+    found: str | None = await conn.fetchval(READ, name)
+    return found
+
+
+async def set_text(conn: Connection, name: str, value: str) -> None:
+    """From now on. The caller writes down who did it."""
+    await conn.execute(WRITE, name, json.dumps(value))
+
+
 async def mode(conn: Connection) -> Mode:
     """The mode of this moment."""
     return Mode(await conn.fetchval(READ, MODE) or Mode.NORMAL)

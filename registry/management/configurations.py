@@ -1,5 +1,5 @@
-"""/configurations: Harbor's settings, as far as they are true here. `read_only` can be changed; the others are said by
-the configuration file, and what nothing here knows is refused."""
+"""/configurations: Harbor's settings, as far as they are true here. `read_only` and `audit_log_forward_endpoint` can be
+changed; the others are said by the configuration file, and what nothing here knows is refused."""
 
 from typing import Any
 
@@ -7,9 +7,10 @@ import msgspec
 
 from ...core.access import SystemAction
 from ...core.oci.errors import QueryInvalid
-from ...core.records import settings
+from ...core.records import audit, forwarding, settings
 from ...core.records.database import Connection
 from ...core.records.robots import PREFIX
+from ...core.syslog import Endpoint
 from ..config import Config
 from ..endpoint import NoQuery, answer
 from ..v2.answer import Answer
@@ -17,6 +18,8 @@ from .answers import done
 from .operation import Call, Operation
 
 READ_ONLY = "read_only"
+FORWARD = forwarding.ENDPOINT
+SKIP = "skip_audit_log_database"
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -39,6 +42,7 @@ class Changes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     robot_name_prefix: str | None = None
     quota_per_project_enable: bool | None = None
     notification_enable: bool | None = None
+    audit_log_forward_endpoint: str | None = None
     skip_audit_log_database: bool | None = None
     disabled_audit_log_event_types: str | None = None
 
@@ -55,15 +59,32 @@ async def _values(conn: Connection, config: Config) -> dict[str, Any]:
         "robot_name_prefix": PREFIX,
         "quota_per_project_enable": True,
         "notification_enable": False,
-        "skip_audit_log_database": False,
+        FORWARD: config.audit.forward or await forwarding.endpoint(conn),
+        SKIP: False,
         "disabled_audit_log_event_types": "",
     }
+
+
+def _editable(config: Config) -> set[str]:
+    return {READ_ONLY} if config.audit.forward else {READ_ONLY, FORWARD}
+
+
+async def _forward(conn: Connection, call: Call[NoQuery], wanted: str) -> None:
+    try:
+        if wanted:
+            Endpoint.parse(wanted)
+    except ValueError as error:
+        raise QueryInvalid(f"{FORWARD}: {error}") from None
+    await forwarding.set_endpoint(conn, wanted)
+    what = f"{FORWARD} {wanted}".rstrip()
+    await audit.record(conn, call.principal, "update", "configuration", what, project_id=None, **call.audit)
 
 
 async def _get(call: Call[NoQuery]) -> Answer:
     async with call.database.acquire() as conn:
         values = await _values(conn, call.services.config)
-    return answer({name: Item(value, name == READ_ONLY) for name, value in values.items()})
+    editable = _editable(call.services.config)
+    return answer({name: Item(value, name in editable) for name, value in values.items()})
 
 
 async def _put(call: Call[NoQuery]) -> Answer:
@@ -71,8 +92,13 @@ async def _put(call: Call[NoQuery]) -> Answer:
     async with call.database.transaction() as conn:
         values = await _values(conn, call.services.config)
         for name, value in asked.items():
-            if value != values[name] and name != READ_ONLY:
-                raise QueryInvalid(f"{name} cannot be changed here: see the configuration file of the server")
+            if value == values[name] or name in _editable(call.services.config):
+                continue
+            if name == SKIP:
+                raise QueryInvalid(f"{SKIP}: the audit trail is sealed where it stands, so it is always kept there too")
+            raise QueryInvalid(f"{name} cannot be changed here: see the configuration file of the server")
+        if asked.get(FORWARD, values[FORWARD]) != values[FORWARD]:
+            await _forward(conn, call, asked[FORWARD])
         if asked.get(READ_ONLY, values[READ_ONLY]) != values[READ_ONLY]:
             mode = settings.Mode.READ_ONLY if asked[READ_ONLY] else settings.Mode.NORMAL
             await settings.set_mode(conn, call.principal, mode, **call.audit)

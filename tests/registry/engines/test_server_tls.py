@@ -1,37 +1,20 @@
 """HTTPS without a proxy: HTTP/1.1 and nothing else, TLS 1.2 or newer."""
 
 import asyncio
-import datetime
-import ipaddress
 import ssl
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from dataforge_registry.registry.sections import Tls
 
+from ...certificate import make_certificate
 from .conftest import Start
 
 
 @pytest.fixture
 def tls(tmp_path: Path) -> Tls:
-    """A certificate for 127.0.0.1, signed by itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    builder = builder.not_valid_before(now).not_valid_after(now + datetime.timedelta(hours=1))
-    certificate = builder.add_extension(address, critical=False).sign(key, hashes.SHA256())
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (tmp_path / "certificate.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (tmp_path / "key.pem").write_bytes(private)
-    return Tls(str(tmp_path / "certificate.pem"), str(tmp_path / "key.pem"))
+    return Tls(*make_certificate(tmp_path))
 
 
 @pytest.mark.asyncio

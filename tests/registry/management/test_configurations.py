@@ -2,12 +2,16 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
+from ...core.audit.collector import Collector
 from .conftest import Api
+
+FORWARD = "audit_log_forward_endpoint"
 
 
 @contextmanager
@@ -50,7 +54,7 @@ def test_read_only_refuses_changes_and_nothing_else(nobody: Api, admin: Api, wor
 
 def test_only_what_is_enforced_can_be_changed(admin: Api) -> None:
     found = admin.get("/configurations").json
-    assert {name for name, item in found.items() if item["editable"]} == {"read_only"}
+    assert {name for name, item in found.items() if item["editable"]} == {"read_only", FORWARD}
     same = {name: item["value"] for name, item in found.items()}
     assert admin.put("/configurations", same).status == 200
     for wrong in (
@@ -58,8 +62,29 @@ def test_only_what_is_enforced_can_be_changed(admin: Api) -> None:
         {"auth_mode": "ldap_auth"},
         {"read_only": "yes"},
         {"banner_message": "x"},
+        {"skip_audit_log_database": True},
+        {FORWARD: "http://collector"},
     ):
         assert admin.put("/configurations", wrong).status == 400, wrong
     # not held against Harbor's description: it calls each value an object, which Harbor's own are not
     internal = admin.registry.send("GET", "/api/v2.0/internalconfig")
     assert (internal.status, json.loads(internal.body)) == (200, found)
+
+
+@pytest.mark.xdist_group("forward")
+def test_the_audit_trail_is_forwarded_to_a_collector(admin: Api, word: str) -> None:
+    skipping = admin.put("/configurations", {"skip_audit_log_database": True})
+    assert "always kept" in skipping.json["errors"][0]["message"]
+    with Collector() as collector:
+        try:
+            assert admin.put("/configurations", {FORWARD: f"127.0.0.1:{collector.port}"}).status == 200
+            assert admin.get("/configurations").json[FORWARD]["value"] == f"127.0.0.1:{collector.port}"
+            assert admin.post("/projects", {"project_name": word}).status == 201
+            while not (made := [each for each in collector.messages if each.data.get("resource") == word]):
+                time.sleep(0.1)
+        finally:
+            assert admin.put("/configurations", {FORWARD: ""}).status == 200
+    assert [(each.name, each.data["user"]) for each in made] == [("create_project", "admin")]
+    assert any(FORWARD in each.data.get("resource", "") for each in collector.messages)
+    (row, *_) = admin.get("/audit-logs?q=resource_type=configuration").json
+    assert (row["operation"], row["resource"]) == ("update", FORWARD)
