@@ -150,7 +150,7 @@ CREATE TABLE login_failure (
     last_failure timestamptz NOT NULL,
     blocked_until timestamptz NOT NULL
 );
-COMMENT ON TABLE login_failure IS 'Brakes against guessing: one row per account name and per address that failed lately';
+COMMENT ON TABLE login_failure IS 'Brakes against guessing: one row per name (a keyed hash) and per address that failed lately';
 
 -- 2. Bytes: blobs, who may serve them, who pays for them ---------------------------------------------------------------
 

@@ -6,6 +6,7 @@ first: the first seals, all open, which is how it is changed without a stop.
 """
 
 import hashlib
+import hmac
 import os
 import secrets
 from pathlib import Path
@@ -35,8 +36,9 @@ class Vault:
         lines = [line.strip() for line in master.splitlines() if line.strip()]
         if not lines or min(map(len, lines)) < MIN_SECRET:
             raise SecretKeyError(f"auth.secretkey: at least {MIN_SECRET} characters a key, newest first, one a line")
-        self._keys = {_key_id(line): AESGCM(_derive(line)) for line in lines}
+        self._keys = {_key_id(line): AESGCM(_derive(line, "secrets at rest")) for line in lines}
         self._newest = _key_id(lines[0])
+        self._hiding = _derive(lines[0], "names hidden")
 
     def seal(self, place: str, value: bytes) -> bytes:
         """The value sealed for one place (`table:row`)."""
@@ -55,6 +57,10 @@ class Vault:
         except (InvalidTag, ValueError):
             raise SealBroken(f"{place} was altered, or sealed for another place") from None
 
+    def hide(self, text: str) -> str:
+        """A keyed hash, for what must be found again and not read; another once the newest key is another."""
+        return hmac.digest(self._hiding, text.encode(errors="surrogatepass"), "sha256").hex()
+
     def outdated(self, sealed: bytes) -> bool:
         """Whether a value is sealed under another key than the newest and should be sealed again."""
         return sealed[1 : 1 + _KEY_ID] != self._newest
@@ -64,8 +70,8 @@ def _key_id(line: str) -> bytes:
     return hashlib.sha256(b"dataforge-registry key id\0" + line.encode()).digest()[:_KEY_ID]
 
 
-def _derive(line: str) -> bytes:
-    return HKDF(SHA256(), 32, salt=None, info=b"dataforge-registry secrets at rest").derive(line.encode())
+def _derive(line: str, use: str) -> bytes:
+    return HKDF(SHA256(), 32, salt=None, info=f"dataforge-registry {use}".encode()).derive(line.encode())
 
 
 def write_secret(path: Path, text: str) -> None:

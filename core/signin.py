@@ -22,6 +22,7 @@ from .records import audit, brakes, credentials
 from .records.credentials import Credential
 from .records.database import Connection, Database
 from .records.robots import PREFIX
+from .secrets import Vault
 
 REMEMBERED = 300
 """Seconds a verification is remembered."""
@@ -34,8 +35,8 @@ _MAX_NAME, _MAX_PASSWORD = 255, 1024
 class SignIn:
     """Who a name and password belong to."""
 
-    def __init__(self, database: Database, passwords: Passwords) -> None:
-        self._database, self._passwords = database, passwords
+    def __init__(self, database: Database, passwords: Passwords, vault: Vault) -> None:
+        self._database, self._passwords, self._vault = database, passwords, vault
         self._secret_key = os.urandom(32)
         self._verified: TTLCache[bytes, tuple[Principal, int]] = TTLCache(10_000, REMEMBERED)
         self._told: TTLCache[tuple[str, str], bool] = TTLCache(10_000, REMEMBERED)
@@ -80,7 +81,7 @@ class SignIn:
         right = matches(known.secret if known else None, secret)
         if known is None or not known.usable or not right:
             async with self._database.acquire() as conn:
-                await _braked(conn, username, address)
+                await self._braked(conn, username, address)
             return await self._refuse(username, address, known)
         return await self._seen(known, address)
 
@@ -90,7 +91,7 @@ class SignIn:
             known = await _known(conn, username, person)
             if known and self._remembers(key, known):
                 return known.principal
-            await _braked(conn, username, address)
+            await self._braked(conn, username, address)
         right = await self._passwords.verify(known.password if known else None, password)
         if known is None or not known.usable or not right:
             return await self._refuse(username, address, known)
@@ -102,7 +103,7 @@ class SignIn:
         stored = known.password
         newer = await self._passwords.hash(password) if stored and self._passwords.outdated(stored) else None
         async with self._database.transaction() as conn:
-            await brakes.forgive(conn, username, address)
+            await brakes.forgive(conn, self._hidden(username), address)
             await credentials.used(conn, known)
             if not person:
                 await self._tell(conn, known, address)
@@ -130,12 +131,20 @@ class SignIn:
         who = known.principal if known else ANONYMOUS
 
         async def count(conn: Connection) -> None:
-            await brakes.failed(conn, username, address)
+            await brakes.failed(conn, self._hidden(username), address)
             kind = who.kind if known else "account"
             await audit.refused(conn, who, "login", kind, who.name, address)
 
         await self._database.run(count)
         raise Unauthorized(_REFUSED)
+
+    async def _braked(self, conn: Connection, username: str, address: str) -> None:
+        if wait := await brakes.waiting(conn, self._hidden(username), address):
+            message = f"too many failed sign-ins; try again in {wait} seconds"
+            raise TooManyRequests(message, headers={"Retry-After": str(wait)})
+
+    def _hidden(self, username: str) -> str:
+        return self._vault.hide(username.lower())  # folded as the look-up folds it
 
     def _key(self, username: str, password: str) -> bytes:
         # NUL is in neither, so no other pair gives the same text
@@ -148,12 +157,6 @@ class SignIn:
 
 async def _known(conn: Connection, username: str, person: bool) -> Credential | None:
     return None if person and username.startswith(PREFIX) else await credentials.find(conn, username)
-
-
-async def _braked(conn: Connection, username: str, address: str) -> None:
-    if wait := await brakes.waiting(conn, username, address):
-        message = f"too many failed sign-ins; try again in {wait} seconds"
-        raise TooManyRequests(message, headers={"Retry-After": str(wait)})
 
 
 _REFUSED = "the user name or password is wrong"

@@ -146,10 +146,11 @@ class Registry:
         if shown is not None:
             kept = f"; it stands in {folder / FILE}" if folder else ""
             print(f"first start: user admin, password {shown}{kept}", flush=True)
-        keys = KeyRing(database, Vault(auth.secretkey), auth.token.issuer, auth.token.service)
+        vault = Vault(auth.secretkey)
+        keys = KeyRing(database, vault, auth.token.issuer, auth.token.service)
         await keys.start()
         self._background(_rotate(keys))
-        sign_in = SignIn(database, passwords)
+        sign_in = SignIn(database, passwords, vault)
         self._tokens = _Answered(
             TokenService(
                 database, auth.token, sign_in, keys, external_url=http.external_url, form_limit=http.form_limit

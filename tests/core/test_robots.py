@@ -16,6 +16,7 @@ from dataforge_registry.core.records import accounts, projects, robots
 from dataforge_registry.core.records.brakes import PAIR
 from dataforge_registry.core.records.database import Database
 from dataforge_registry.core.records.robots import Robot
+from dataforge_registry.core.secrets import Vault
 from dataforge_registry.core.signin import SignIn
 
 pytestmark = pytest.mark.asyncio
@@ -27,7 +28,7 @@ PULL = ("repository:pull",)
 @pytest_asyncio.fixture(loop_scope="session")
 async def sign_in(database: Database) -> AsyncIterator[SignIn]:
     passwords = Passwords()
-    yield SignIn(database, passwords)
+    yield SignIn(database, passwords, Vault("a master secret of more than 32 characters"))
     passwords.close()
 
 

@@ -15,6 +15,7 @@ from dataforge_registry.core.passwords import Passwords, WeakPassword, check_pas
 from dataforge_registry.core.records import accounts, brakes
 from dataforge_registry.core.records.brakes import ADDRESS, NAME, PAIR, Brake
 from dataforge_registry.core.records.database import Database
+from dataforge_registry.core.secrets import Vault
 from dataforge_registry.core.signin import AT_ONCE, SignIn
 
 PASSWORD = "correct horse battery"
@@ -43,7 +44,7 @@ async def sign_in(database: Database, passwords: Counted) -> SignIn:
     async with database.transaction() as conn:
         await accounts.create(conn, SYSTEM, "Ann", await passwords.hash(PASSWORD))
         await accounts.create(conn, SYSTEM, "sso", None)
-    return SignIn(database, passwords)
+    return SignIn(database, passwords, Vault("a master secret of more than 32 characters"))
 
 
 async def refusal(sign_in: SignIn, name: str, password: str, address: str = HOME) -> tuple[object, ...]:
@@ -136,6 +137,16 @@ async def test_failures_are_forgotten_after_a_quiet_time_and_after_a_success(
         assert await conn.fetch("SELECT failures FROM login_failure") == [(1,)] * 3
         await sign_in.password("ann", PASSWORD, HOME)
         assert await conn.fetch("SELECT subject FROM login_failure") == [(f"address:{HOME}",)]
+
+
+@pytest.mark.asyncio
+async def test_a_typed_name_is_counted_and_not_written_down(sign_in: SignIn, database: Database) -> None:
+    await refusal(sign_in, "My-Password", "typed into the name's field")
+    await refusal(sign_in, "my-password", "again")
+    async with database.acquire() as conn:
+        rows = await conn.fetch("SELECT subject, failures FROM login_failure")
+    assert [row["failures"] for row in rows] == [2, 2, 2]
+    assert not [row["subject"] for row in rows if "password" in row["subject"].lower()]
 
 
 @pytest.mark.asyncio
