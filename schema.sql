@@ -17,6 +17,7 @@ CREATE TABLE account (
     cli_secret text,
     token_epoch int NOT NULL DEFAULT 0,
     admin boolean NOT NULL DEFAULT false,
+    admin_in_auth boolean NOT NULL DEFAULT false,
     disabled boolean NOT NULL DEFAULT false,
     deleted boolean NOT NULL DEFAULT false,
     creation_time timestamptz NOT NULL DEFAULT now(),
@@ -27,6 +28,7 @@ COMMENT ON TABLE account IS 'A person. Rights are asked of this row on every req
 COMMENT ON COLUMN account.password IS 'argon2id, in its PHC string; null where the account signs in elsewhere';
 COMMENT ON COLUMN account.password_version IS 'Grows with each change of the password: cached verifications of an older one stop at once';
 COMMENT ON COLUMN account.cli_secret IS 'SHA-256 of the one secret that passes for the password with Basic: made here, 256 random bits';
+COMMENT ON COLUMN account.admin_in_auth IS 'Administrator as well, as long as the OIDC provider puts him in the group of administrators';
 COMMENT ON COLUMN account.token_epoch IS 'Grows when all tokens of the account are revoked';
 
 CREATE TABLE user_group (
@@ -40,10 +42,35 @@ COMMENT ON TABLE user_group IS 'A named set of accounts; group_type as in Harbor
 CREATE TABLE user_group_member (
     group_id bigint NOT NULL REFERENCES user_group ON DELETE CASCADE,
     account_id bigint NOT NULL REFERENCES account ON DELETE CASCADE,
+    in_auth boolean NOT NULL DEFAULT false,
     PRIMARY KEY (account_id, group_id)
 );
 CREATE INDEX user_group_member_group ON user_group_member (group_id);
 COMMENT ON TABLE user_group_member IS 'Who is in a group';
+COMMENT ON COLUMN user_group_member.in_auth IS 'The OIDC provider says so: gone when it no longer does';
+
+CREATE TABLE account_identity (
+    account_id bigint PRIMARY KEY REFERENCES account ON DELETE CASCADE,
+    issuer text COLLATE "C" NOT NULL,
+    subject text COLLATE "C" NOT NULL,
+    refresh_token bytea,
+    asked_at timestamptz NOT NULL DEFAULT now(),
+    stands_until timestamptz NOT NULL,
+    creation_time timestamptz NOT NULL DEFAULT now(),
+    update_time timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (issuer, subject)
+);
+COMMENT ON TABLE account_identity IS 'Whom an OIDC provider calls this account. Issuer and subject alone find it: names and addresses can change hands';
+COMMENT ON COLUMN account_identity.refresh_token IS 'The provider''s, sealed with auth.secretkey; null where it gave none, or took it back';
+COMMENT ON COLUMN account_identity.asked_at IS 'When the provider was last asked whether this person is still one of its own; -infinity: it said no';
+COMMENT ON COLUMN account_identity.stands_until IS 'End of its last ID token: until then it need not answer again';
+
+CREATE TABLE used_once (
+    hash bytea PRIMARY KEY,
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX used_once_expires ON used_once (expires_at);
+COMMENT ON TABLE used_once IS 'SHA-256 of what is good for one time alone, states of logins and tokens of other issuers, kept for as long as it could come again';
 
 CREATE TABLE project (
     project_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -473,7 +500,7 @@ CREATE TABLE setting (
     value jsonb NOT NULL,
     update_time timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE setting IS 'What is set while the registry runs: mode (normal, no-push, read-only)';
+COMMENT ON TABLE setting IS 'What is set while the registry runs: mode (normal, no-push, read-only), auth_mode, oidc, oidc_client_secret (sealed, base64)';
 
 CREATE TABLE gc_review (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -942,7 +969,7 @@ RETURNS TABLE (valid boolean, admin boolean, project_id bigint, public boolean, 
                storage_limit bigint, storage_used bigint)
 LANGUAGE sql STABLE AS $$
   SELECT CASE p_kind WHEN 'account' THEN a.account_id IS NOT NULL WHEN 'robot' THEN b.robot_id IS NOT NULL ELSE true END,
-         p_kind = 'system' OR coalesce(a.admin, false),
+         p_kind = 'system' OR coalesce(a.admin OR a.admin_in_auth, false),
          p.project_id, coalesce(p.public, false), coalesce(p.sparse, false),
          ARRAY(SELECT m.role_id FROM project_member m
                WHERE m.project_id = p.project_id AND m.entity_type = 'u' AND m.entity_id = a.account_id

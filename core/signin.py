@@ -10,6 +10,8 @@ import asyncio
 import hashlib
 import hmac
 import os
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import NoReturn
 
 from cachetools import TTLCache
@@ -30,13 +32,24 @@ AT_ONCE = 2
 QUEUE = 1000
 """Sign-ins that may wait for their turn; more are asked to come back."""
 _MAX_NAME, _MAX_PASSWORD = 255, 1024
+Vouch = Callable[[Principal], Awaitable[None]]
+"""Asks an account's OIDC provider about it; Unauthorized where it no longer knows it."""
 
 
 class SignIn:
-    """Who a name and password belong to."""
+    """Who a name and password belong to. `elsewhere`: people sign in at an OIDC provider, and only administrators by
+    password; else the settings say whether that is so. `vouch` asks the provider."""
 
-    def __init__(self, database: Database, passwords: Passwords, vault: Vault) -> None:
+    def __init__(
+        self,
+        database: Database,
+        passwords: Passwords,
+        vault: Vault,
+        vouch: Vouch | None = None,
+        elsewhere: bool = False,
+    ) -> None:
         self._database, self._passwords, self._vault = database, passwords, vault
+        self._vouch, self._elsewhere = vouch, elsewhere
         self._secret_key = os.urandom(32)
         self._verified: TTLCache[bytes, tuple[Principal, int]] = TTLCache(10_000, REMEMBERED)
         self._told: TTLCache[tuple[str, str], bool] = TTLCache(10_000, REMEMBERED)
@@ -56,7 +69,7 @@ class SignIn:
             return await self._secret(username, password, address)
         key = self._key(username, password)
         async with self._database.acquire() as conn:
-            known = await _known(conn, username, person)
+            known = await self._known(conn, username, person)
         if known and self._remembers(key, known):
             return await self._seen(known, address, person)
         if self._waiting >= QUEUE:
@@ -68,6 +81,11 @@ class SignIn:
         finally:
             self._waiting -= 1
 
+    async def vouch(self, account: Principal) -> None:
+        """Ask the account's OIDC provider about it, where there is one to ask. Unauthorized, Unavailable."""
+        if self._vouch is not None:
+            await self._vouch(account)
+
     async def hash(self, password: str) -> str:
         """The PHC string to store of a password or chosen secret; QueryInvalid where it is too weak."""
         try:
@@ -77,18 +95,20 @@ class SignIn:
 
     async def _secret(self, username: str, secret: str, address: str) -> Principal:
         async with self._database.acquire() as conn:
-            known = await credentials.find(conn, username)
+            known = await credentials.find(conn, username, self._elsewhere)
         right = matches(known.secret if known else None, secret)
         if known is None or not known.usable or not right:
             async with self._database.acquire() as conn:
                 await self._braked(conn, username, address)
             return await self._refuse(username, address, known)
+        if known.stale:
+            await self.vouch(known.principal)
         return await self._seen(known, address)
 
     async def _verify(self, key: bytes, username: str, password: str, address: str, person: bool) -> Principal:
         # Read again in turn: whoever waited sees the failures, and the success, of those before
         async with self._database.acquire() as conn:
-            known = await _known(conn, username, person)
+            known = await self._known(conn, username, person)
             if known and self._remembers(key, known):
                 return known.principal
             await self._braked(conn, username, address)
@@ -146,6 +166,13 @@ class SignIn:
     def _hidden(self, username: str) -> str:
         return self._vault.hide(username.lower())  # folded as the look-up folds it
 
+    async def _known(self, conn: Connection, username: str, person: bool) -> Credential | None:
+        """Whom a name means, where a password of his may be used."""
+        if person and username.startswith(PREFIX):
+            return None
+        known = await credentials.find(conn, username, self._elsewhere)
+        return known if known is None or known.by_password else replace(known, password=None, usable=False)
+
     def _key(self, username: str, password: str) -> bytes:
         # NUL is in neither, so no other pair gives the same text
         text = f"{username.lower()}\0{password}".encode(errors="surrogatepass")
@@ -153,10 +180,6 @@ class SignIn:
 
     def _remembers(self, key: bytes, known: Credential) -> bool:
         return known.usable and self._verified.get(key) == (known.principal, known.version)
-
-
-async def _known(conn: Connection, username: str, person: bool) -> Credential | None:
-    return None if person and username.startswith(PREFIX) else await credentials.find(conn, username)
 
 
 _REFUSED = "the user name or password is wrong"

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from ..core.identity import sealed
 from ..core.passwords import Passwords, WeakPassword, check_password
 from ..core.records.accounts import AccountError
 from ..core.records.database import Connection, Database
@@ -44,12 +45,15 @@ def rotate_keys(settings: Config) -> None:
 
 
 def reseal_keys(settings: Config) -> tuple[int, int]:
-    """Seal the private keys under the newest master secret: how many were sealed with an older one, and how many there
-    are. CommandError where one of them opens with none of ours."""
+    """Seal keys and other secrets under the newest master secret: how many were sealed with an older one, and how many
+    there are. CommandError where one of them opens with none of ours."""
 
     async def reseal(database: Database, complete: Config) -> tuple[int, int]:
-        token = complete.auth.token
-        return await KeyRing(database, Vault(complete.auth.secretkey), token.issuer, token.service).reseal()
+        token, vault = complete.auth.token, Vault(complete.auth.secretkey)
+        async with database.transaction() as conn:
+            count, total = await sealed.reseal(conn, vault)
+        keys, all_keys = await KeyRing(database, vault, token.issuer, token.service).reseal()
+        return count + keys, total + all_keys
 
     return with_database(settings, reseal)
 

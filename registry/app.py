@@ -34,6 +34,9 @@ from .errors import error_answer
 from .forwarded import Forwarded
 from .gc_metrics import GcMetrics
 from .health import Health
+from .identity.issuers import Issuers
+from .identity.pages import OidcPages
+from .identity.people import People
 from .limits import Limits as BodyLimits
 from .login import PREFIX as LOGIN
 from .login import Login
@@ -116,8 +119,9 @@ class Registry:
         store = Store(database, driver, limits(config), pulls)
         stack.push_async_callback(store.settle)
         door, sign_in = Door(database, config.auth.token.service, config.http.external_url), None
+        people: People | None = None
         if config.auth.mode != "none":
-            door, sign_in = await self._with_accounts(database)
+            door, sign_in, people = await self._with_accounts(database)
         self._distribution = Distribution(store, door, config.storage.delete.enabled)
         sandbox = await stack.enter_async_context(Sandbox(config.curves.processes, sandbox_limits(config)))
         made = MadeFiles(config.curves.file_memory, config.curves.file_disk)
@@ -128,9 +132,7 @@ class Registry:
         )
         health = Health(database, driver)
         self._management = ManagementApi(
-            ManagementServices(
-                config, database, store, door, Vault(config.auth.secretkey) if sign_in else None, health, sign_in
-            )
+            ManagementServices(config, database, store, door, health, people.vault if people else None, sign_in, people)
         )
         self._pages = _pages(health, self._metrics if config.metrics.enabled else None)
         if config.worker.enabled:
@@ -139,7 +141,7 @@ class Registry:
             stack.push_async_callback(_stopped, task)
             stack.callback(worker.stop)
 
-    async def _with_accounts(self, database: Database) -> tuple[Door, SignIn]:
+    async def _with_accounts(self, database: Database) -> tuple[Door, SignIn, People]:
         auth, http, passwords = self._config.auth, self._config.http, Passwords()
         folder = Path(self._config.data) if self._config.data else None
         shown = await ensure_admin(database, passwords, auth.admin_password, folder)
@@ -150,15 +152,19 @@ class Registry:
         keys = KeyRing(database, vault, auth.token.issuer, auth.token.service)
         await keys.start()
         self._background(_rotate(keys))
-        sign_in = SignIn(database, passwords, vault)
+        issuers = Issuers()
+        self._open.push_async_callback(issuers.close)
+        people = People(database, vault, auth.oidc, issuers)
+        sign_in = SignIn(database, passwords, vault, people.vouch, elsewhere=bool(auth.oidc.endpoint))
         self._tokens = _Answered(
             TokenService(
                 database, auth.token, sign_in, keys, external_url=http.external_url, form_limit=http.form_limit
             )
         )
-        sessions = Sessions(database, auth.session, http.external_url)
-        self._login = Login(sign_in, sessions, http.form_limit)
-        return Door(database, auth.token.service, http.external_url, sign_in, keys, sessions), sign_in
+        sessions = Sessions(database, auth.session, http.external_url, people.vouch)
+        pages = OidcPages(people, sessions, http.external_url, http.form_limit)
+        self._login = Login(sign_in, sessions, http.form_limit, pages)
+        return Door(database, auth.token.service, http.external_url, sign_in, keys, sessions), sign_in, people
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -23,6 +23,7 @@ def faults(config: "Config") -> Iterator[str]:
             yield f"database.{key}: write postgresql://user:password@host/name"
     if config.gc.lease < SHORTEST_LEASE:
         yield "gc.lease: at least 1h, or a slow push may lose its blobs to gc"
+    yield from _oidc(config)
     yield from _crons(config)
     yield from _collector(config.audit.forward)
     if storage.filesystem and not storage.filesystem.rootdirectory:
@@ -58,3 +59,15 @@ def _collector(wanted: str) -> Iterator[str]:
             Endpoint.parse(wanted)
         except ValueError as error:
             yield f"audit.forward: {error}"
+
+
+def _oidc(config: "Config") -> Iterator[str]:
+    if config.auth.oidc.endpoint:
+        from ..core.oci.errors import RegistryError
+        from .identity.settings import check, check_extra
+
+        try:
+            check_extra()
+            check(config.auth.oidc)
+        except RegistryError as error:
+            yield f"auth.oidc: {error}"

@@ -108,12 +108,31 @@ class Session(Section, frozen=True):
     longest: Duration = Duration(12 * 3600)
 
 
+class Oidc(Section, frozen=True):
+    """Where people sign in, in Harbor's words; without an endpoint the management API may say."""
+
+    endpoint: str = ""
+    name: str = ""
+    client_id: str = ""
+    client_secret: Secret = Secret("")
+    scope: str = "openid,profile,email,offline_access"
+    user_claim: str = ""
+    groups_claim: str = ""
+    admin_group: str = ""
+    group_filter: str = ""
+    auto_onboard: bool = False
+    verify_cert: bool = True
+    extra_redirect_parms: str = ""
+    logout: bool = False
+
+
 class Auth(Section, frozen=True):
     mode: Literal["local", "none"] = "local"
     secretkey: Secret = Secret("")
     admin_password: Secret = Secret("")
     token: Token = Token()
     session: Session = Session()
+    oidc: Oidc = Oidc()
 
 
 class Projects(Section, frozen=True):

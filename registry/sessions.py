@@ -23,6 +23,7 @@ from ..core.access import ANONYMOUS, Principal
 from ..core.oci.errors import Denied
 from ..core.records import sessions
 from ..core.records.database import Database
+from ..core.signin import Vouch
 from .origin import address, header, public_url
 from .sections import Session
 
@@ -42,8 +43,10 @@ class Visit(NamedTuple):
 class Sessions:
     """Begins, finds and ends them."""
 
-    def __init__(self, database: Database, settings: Session, external_url: str = "") -> None:
-        self._database, self._external_url = database, external_url
+    def __init__(
+        self, database: Database, settings: Session, external_url: str = "", vouch: Vouch | None = None
+    ) -> None:
+        self._database, self._external_url, self._vouch = database, external_url, vouch
         self._idle, self._longest = timedelta(seconds=settings.idle), timedelta(seconds=settings.longest)
 
     async def begin(self, scope: Scope, account: Principal) -> Mapping[str, str]:
@@ -70,11 +73,14 @@ class Sessions:
         if not token:
             return Visit(ANONYMOUS)
         async with self._database.acquire() as conn:
-            account = await sessions.find(conn, token, self._idle, self._longest)
-        if account is None:
+            found = await sessions.find(conn, token, self._idle, self._longest)
+        if found is None:
             return Visit(ANONYMOUS)
+        account, stale = found
+        if stale and self._vouch is not None:
+            await self._vouch(account)
         csrf = _csrf(token)
-        headers = {CSRF_HEADER: csrf, "set-cookie": f"{CSRF_COOKIE}={csrf}; {self._attributes(scope, 'Strict')}"}
+        headers = {CSRF_HEADER: csrf, "set-cookie": f"{CSRF_COOKIE}={csrf}; {self.attributes(scope, 'Strict')}"}
         if scope["method"] not in SAFE:
             self.require_own_site(scope)
             given = header(scope, CSRF_HEADER.encode())
@@ -94,25 +100,27 @@ class Sessions:
 
     def _token(self, scope: Scope) -> str:
         """The session that a request brings, "" without one."""
-        cookies = _cookies(scope)
-        if self._tls(scope):
-            plain = "" if header(scope, b"sec-fetch-site") else cookies.get(COOKIE, "")
-            found = cookies.get(TLS_COOKIE, plain)
+        given = cookies(scope)
+        if self.tls(scope):
+            plain = "" if header(scope, b"sec-fetch-site") else given.get(COOKIE, "")
+            found = given.get(TLS_COOKIE, plain)
         else:
-            found = cookies.get(COOKIE, "")
+            found = given.get(COOKIE, "")
         return found if len(found) <= _LONGEST_TOKEN else ""
 
     def _cookie(self, scope: Scope, token: str) -> str:
-        return f"{TLS_COOKIE if self._tls(scope) else COOKIE}={token}; {self._attributes(scope, 'Lax')}"
+        return f"{TLS_COOKIE if self.tls(scope) else COOKIE}={token}; {self.attributes(scope, 'Lax')}"
 
-    def _attributes(self, scope: Scope, same_site: str) -> str:
-        return f"Path=/; HttpOnly; SameSite={same_site}" + ("; Secure" if self._tls(scope) else "")
+    def attributes(self, scope: Scope, same_site: str) -> str:
+        """What a cookie of ours says beside its value."""
+        return f"Path=/; HttpOnly; SameSite={same_site}" + ("; Secure" if self.tls(scope) else "")
 
-    def _tls(self, scope: Scope) -> bool:
+    def tls(self, scope: Scope) -> bool:
+        """Whether the browser sees TLS."""
         return public_url(scope, self._external_url).startswith("https:")
 
 
-def _cookies(scope: Scope) -> dict[str, str]:
+def cookies(scope: Scope) -> dict[str, str]:
     """The cookies of a request; of a name given twice none, since nobody can say whose is the right one."""
     found: dict[str, str] = {}
     for line in header(scope, b"cookie"):

@@ -98,7 +98,10 @@ class TokenService:
                     found = await refresh_tokens.find(conn, refresh, service)
                 if found is None:
                     raise Unauthorized("the refresh token is expired or revoked; sign in", headers=self._ask(scope))
-                principal, refresh = found, refresh if offline else ""
+                principal, stale = found
+                if stale:
+                    await self._sign_in.vouch(principal)
+                refresh = refresh if offline else ""
             case _:
                 raise QueryInvalid("grant_type is password or refresh_token")
         return await self._token(principal, fields, refresh)

@@ -7,7 +7,10 @@ from .database import Connection
 from .robots import PREFIX, parts
 
 FIND_ACCOUNT = """
-SELECT account_id, username, token_epoch, password, cli_secret, password_version, NOT disabled, false
+SELECT account_id, username, token_epoch, password, cli_secret, password_version, NOT disabled, false,
+  admin OR NOT ($2 OR EXISTS (SELECT FROM setting WHERE name = 'auth_mode' AND value = '"oidc_auth"')),
+  EXISTS (SELECT FROM account_identity i WHERE i.account_id = account.account_id
+    AND i.asked_at < now() - interval '5 minutes')
 FROM account WHERE lower(username) = lower($1) AND NOT deleted
 """
 
@@ -33,7 +36,8 @@ HOT = (FIND_ACCOUNT, FIND_ROBOT, FIND_PROJECT_ROBOT, USED)
 @dataclass(frozen=True, slots=True)
 class Credential:
     """Whom a name means. `password` is a PHC string and `secret` what `issued.kept` gave, None where there is none;
-    `version` changes with the password; `usable`: not disabled, not expired; `idle`: a robot not seen for a minute."""
+    `version` changes with the password; `usable`: not disabled, not expired; `idle`: a robot not seen for a minute;
+    `by_password`: its password may be used; `stale`: its OIDC provider has not been asked lately."""
 
     principal: Principal
     password: str | None
@@ -41,13 +45,16 @@ class Credential:
     version: int
     usable: bool
     idle: bool
+    by_password: bool = True
+    stale: bool = False
 
 
-async def find(conn: Connection, username: str) -> Credential | None:
-    """The account of a name, whatever its case, or the robot of one that begins with robot$; None: there is none."""
+async def find(conn: Connection, username: str, elsewhere: bool = False) -> Credential | None:
+    """The account of a name, whatever its case, or the robot of one that begins with robot$; None: there is none.
+    `elsewhere`: people sign in at an OIDC provider, whatever the settings say."""
     if username.startswith(PREFIX):
         return await _robot(conn, username)
-    row = await conn.fetchrow(FIND_ACCOUNT, username)
+    row = await conn.fetchrow(FIND_ACCOUNT, username, elsewhere)
     if row is None:
         return None
     account_id, name, epoch, *rest = row

@@ -15,7 +15,9 @@ VALUES ($1, $2, $3, $4, $5, now() + $6::interval)
 """
 
 FIND = """
-SELECT a.account_id, a.username, a.token_epoch
+SELECT a.account_id, a.username, a.token_epoch,
+  EXISTS (SELECT FROM account_identity i WHERE i.account_id = a.account_id
+    AND i.asked_at < now() - interval '5 minutes') AS stale
 FROM refresh_token t JOIN account a USING (account_id)
 WHERE t.token_hash = $1 AND t.service = $2 AND t.expires_at > now()
   AND a.token_epoch = t.token_epoch AND NOT a.disabled AND NOT a.deleted
@@ -33,7 +35,10 @@ async def create(conn: Connection, account: Principal, service: str, client_id: 
     return token
 
 
-async def find(conn: Connection, token: str, service: str) -> Principal | None:
-    """Whose refresh token this is; None where it is unknown, expired or revoked, or its account cannot sign in."""
+async def find(conn: Connection, token: str, service: str) -> tuple[Principal, bool] | None:
+    """Whose refresh token this is, and whether his OIDC provider should be asked about him; None where it is
+    unknown, expired or revoked, or its account cannot sign in."""
     row = await conn.fetchrow(FIND, _hash(token), service)
-    return None if row is None else Principal("account", row["account_id"], row["username"], row["token_epoch"])
+    if row is None:
+        return None
+    return Principal("account", row["account_id"], row["username"], row["token_epoch"]), row["stale"]

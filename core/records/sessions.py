@@ -14,7 +14,9 @@ INSERT INTO session (session_hash, account_id, token_epoch, expires_at) VALUES (
 
 FIND = """
 SELECT a.account_id, a.username, a.token_epoch,
-  s.expires_at < least(now() + $2::interval / 2, s.creation_time + $3::interval)
+  s.expires_at < least(now() + $2::interval / 2, s.creation_time + $3::interval),
+  EXISTS (SELECT FROM account_identity i WHERE i.account_id = a.account_id
+    AND i.refresh_token IS NOT NULL AND i.asked_at < now() - interval '5 minutes')
 FROM session s JOIN account a ON a.account_id = s.account_id
 WHERE s.session_hash = $1 AND s.expires_at > now()
   AND a.token_epoch = s.token_epoch AND NOT a.disabled AND NOT a.deleted
@@ -37,16 +39,16 @@ async def begin(conn: Connection, account: Principal, idle: timedelta, **where: 
     return token
 
 
-async def find(conn: Connection, token: str, idle: timedelta, longest: timedelta) -> Principal | None:
-    """Whose session it is; None where it is unknown or over. Use keeps it alive for `idle` more, at most `longest` from
-    its beginning; that is written once in half of `idle`."""
+async def find(conn: Connection, token: str, idle: timedelta, longest: timedelta) -> tuple[Principal, bool] | None:
+    """Whose session it is, and whether his OIDC provider should be asked about him; None where it is unknown or over.
+    Use keeps it alive for `idle` more, at most `longest` from its beginning; that is written once in half of `idle`."""
     row = await conn.fetchrow(FIND, _hash(token), idle, longest)
     if row is None:
         return None
-    account_id, name, epoch, old = row
+    account_id, name, epoch, old, stale = row
     if old:
         await conn.execute(RENEW, _hash(token), idle, longest)
-    return Principal("account", account_id, name, epoch)
+    return Principal("account", account_id, name, epoch), stale
 
 
 async def end(conn: Connection, token: str) -> bool:

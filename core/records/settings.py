@@ -10,6 +10,7 @@ from .database import Connection
 READ = "SELECT value #>> '{}' FROM setting WHERE name = $1"
 WRITE = """INSERT INTO setting (name, value) VALUES ($1, $2::jsonb)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value, update_time = now()"""
+READ_ALL = "SELECT name, value #>> '{}' FROM setting WHERE name = ANY($1::text[])"
 MODE = "mode"
 
 HOT = (READ,)
@@ -43,3 +44,14 @@ async def set_mode(conn: Connection, by: Principal, mode: Mode, **where: str) ->
     """From now on."""
     await conn.execute(WRITE, MODE, json.dumps(mode))
     await audit.record(conn, by, "update", "configuration", f"mode {mode}", project_id=None, **where)
+
+
+async def read(conn: Connection, *names: str) -> dict[str, str]:
+    """The settings of these names that somebody set: texts as they are, anything else as JSON."""
+    return {row[0]: row[1] for row in await conn.fetch(READ_ALL, names)}
+
+
+async def write(conn: Connection, by: Principal, name: str, value: object, said: str, **where: str) -> None:
+    """Set one from now on. `said` is what the audit trail keeps of it: never a secret."""
+    await conn.execute(WRITE, name, json.dumps(value))
+    await audit.record(conn, by, "update", "configuration", said, project_id=None, **where)

@@ -10,7 +10,7 @@ from .accounts import ONE_BY_ONE
 from .database import Connection
 from .listing import Asked, Column, Listing
 
-_COLUMNS = "account_id, username, email, realname, comment, admin, disabled, creation_time, update_time"
+_COLUMNS = "account_id, username, email, realname, comment, admin, admin_in_auth, disabled, creation_time, update_time"
 
 GET = f"SELECT {_COLUMNS} FROM account WHERE account_id = $1 AND NOT deleted"
 
@@ -36,9 +36,10 @@ DELETE = """
 WITH member AS (DELETE FROM project_member WHERE entity_type = 'u' AND entity_id = $1),
   grouped AS (DELETE FROM user_group_member WHERE account_id = $1),
   browsing AS (DELETE FROM session WHERE account_id = $1),
-  refreshing AS (DELETE FROM refresh_token WHERE account_id = $1)
-UPDATE account SET deleted = true, admin = false, password = NULL, cli_secret = NULL, email = NULL,
-  token_epoch = token_epoch + 1, update_time = now()
+  refreshing AS (DELETE FROM refresh_token WHERE account_id = $1),
+  known AS (DELETE FROM account_identity WHERE account_id = $1)
+UPDATE account SET deleted = true, admin = false, admin_in_auth = false, password = NULL, cli_secret = NULL,
+  email = NULL, token_epoch = token_epoch + 1, update_time = now()
 WHERE account_id = $1
 """
 
@@ -76,6 +77,7 @@ class User:
     realname: str
     comment: str
     admin: bool
+    admin_in_auth: bool
     disabled: bool
     creation_time: datetime
     update_time: datetime

@@ -51,11 +51,12 @@ WHERE NOT EXISTS (SELECT 1 FROM upload u WHERE u.staging ->> 'id' = s.id)
 """
 EXPIRE_TOKENS = "DELETE FROM refresh_token WHERE expires_at <= now()"
 EXPIRE_SESSIONS = "DELETE FROM session WHERE expires_at <= now()"
+EXPIRE_USED = "DELETE FROM used_once WHERE expires_at <= now()"
 EXPIRE_FAILURES = """
 DELETE FROM login_failure WHERE blocked_until <= now() AND last_failure <= now() - interval '1 day'
 """
 
-HOT: Final = (EXPIRE_UPLOADS, TAKE_STAGINGS, REMOVE_STAGINGS, EXPIRE_TOKENS, EXPIRE_SESSIONS)
+HOT: Final = (EXPIRE_UPLOADS, TAKE_STAGINGS, REMOVE_STAGINGS, EXPIRE_TOKENS, EXPIRE_SESSIONS, EXPIRE_USED)
 
 
 class Reaper:
@@ -101,9 +102,10 @@ class Reaper:
         return aborted + await self._abort_unknown(found)
 
     async def credentials(self) -> None:
-        """Remove expired refresh tokens and sessions, and failed logins that no longer count."""
+        """Remove expired refresh tokens and sessions, what could only be used once, and failed logins that no longer
+        count."""
         async with self._database.acquire() as conn:
-            for statement in (EXPIRE_TOKENS, EXPIRE_SESSIONS, EXPIRE_FAILURES):
+            for statement in (EXPIRE_TOKENS, EXPIRE_SESSIONS, EXPIRE_USED, EXPIRE_FAILURES):
                 await conn.execute(statement)
 
     @staticmethod

@@ -1,5 +1,6 @@
-"""/configurations: Harbor's settings, as far as they are true here. `read_only` and `audit_log_forward_endpoint` can be
-changed; the others are said by the configuration file, and what nothing here knows is refused."""
+"""/configurations: Harbor's settings, as far as they are true here. `read_only`, `audit_log_forward_endpoint` and where
+people sign in (oidc.py) can be changed; the others are said by the configuration file, and what nothing here knows is
+refused."""
 
 from typing import Any
 
@@ -13,8 +14,10 @@ from ...core.records.robots import PREFIX
 from ...core.syslog import Endpoint
 from ..config import Config
 from ..endpoint import NoQuery, answer
+from ..identity.settings import Effective
 from ..v2.answer import Answer
 from .answers import done
+from .oidc import OidcChanges, is_oidc, people_of, set_people, values_of
 from .operation import Call, Operation
 
 READ_ONLY = "read_only"
@@ -29,10 +32,9 @@ class Item(msgspec.Struct, frozen=True):
     editable: bool
 
 
-class Changes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Changes(OidcChanges, frozen=True, forbid_unknown_fields=True):
     """New values, flat. A value that cannot be changed may be sent as it is."""
 
-    auth_mode: str | None = None
     primary_auth_mode: bool | None = None
     self_registration: bool | None = None
     project_creation_restriction: str | None = None
@@ -47,9 +49,9 @@ class Changes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     disabled_audit_log_event_types: str | None = None
 
 
-async def _values(conn: Connection, config: Config) -> dict[str, Any]:
+async def _values(conn: Connection, config: Config, people: Effective) -> dict[str, Any]:
     return {
-        "auth_mode": "db_auth",
+        **values_of(people),
         "primary_auth_mode": False,
         "self_registration": False,
         "project_creation_restriction": config.projects.creation,
@@ -65,8 +67,10 @@ async def _values(conn: Connection, config: Config) -> dict[str, Any]:
     }
 
 
-def _editable(config: Config) -> set[str]:
-    return {READ_ONLY} if config.audit.forward else {READ_ONLY, FORWARD}
+def _editable(call: Call[NoQuery], people: Effective, name: str) -> bool:
+    if is_oidc(name):
+        return not people.fixed and call.services.vault is not None
+    return name == READ_ONLY or (name == FORWARD and not call.services.config.audit.forward)
 
 
 async def _forward(conn: Connection, call: Call[NoQuery], wanted: str) -> None:
@@ -82,17 +86,18 @@ async def _forward(conn: Connection, call: Call[NoQuery], wanted: str) -> None:
 
 async def _get(call: Call[NoQuery]) -> Answer:
     async with call.database.acquire() as conn:
-        values = await _values(conn, call.services.config)
-    editable = _editable(call.services.config)
-    return answer({name: Item(value, name in editable) for name, value in values.items()})
+        people = await people_of(conn, call)
+        values = await _values(conn, call.services.config, people)
+    return answer({name: Item(value, _editable(call, people, name)) for name, value in values.items()})
 
 
 async def _put(call: Call[NoQuery]) -> Answer:
     asked = {name: value for name, value in msgspec.structs.asdict(call.body).items() if value is not None}
     async with call.database.transaction() as conn:
-        values = await _values(conn, call.services.config)
+        people = await people_of(conn, call)
+        values = await _values(conn, call.services.config, people)
         for name, value in asked.items():
-            if value == values[name] or name in _editable(call.services.config):
+            if value == values.get(name) or _editable(call, people, name):
                 continue
             if name == SKIP:
                 raise QueryInvalid(f"{SKIP}: the audit trail is sealed where it stands, so it is always kept there too")
@@ -102,6 +107,8 @@ async def _put(call: Call[NoQuery]) -> Answer:
         if asked.get(READ_ONLY, values[READ_ONLY]) != values[READ_ONLY]:
             mode = settings.Mode.READ_ONLY if asked[READ_ONLY] else settings.Mode.NORMAL
             await settings.set_mode(conn, call.principal, mode, **call.audit)
+        changed = {name: value for name, value in asked.items() if is_oidc(name) and value != values.get(name)}
+        await set_people(conn, call, people, changed)
     return done()
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from ...core.access import Action, Rights, SystemAction, permits, permits_system
 from ...core.oci.errors import Denied, InUse
-from ...core.records import accounts, projects, users
+from ...core.records import accounts, identities, projects, users
 from ..endpoint import NoQuery, answer
 from ..v2.answer import Answer
 from .lists import Paged, listed
@@ -54,7 +54,8 @@ async def _current(call: Call[NoQuery]) -> Answer:
     if call.principal.kind != "account":
         raise InUse(f"{call.actor.username} is no user")
     async with call.database.acquire() as conn:
-        return answer(shown(await users.get(conn, call.principal.id)))
+        user = await users.get(conn, call.principal.id)
+        return answer(shown(user, await identities.meta(conn, user.id)))
 
 
 async def _current_permissions(call: Call[Scope]) -> Answer:

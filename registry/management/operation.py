@@ -18,6 +18,7 @@ from ..access import Door
 from ..config import Config
 from ..endpoint import Endpoint
 from ..health import Health
+from ..identity.people import People
 from ..v2.answer import Request
 
 Q = TypeVar("Q", bound=msgspec.Struct)
@@ -32,15 +33,16 @@ class Anyone(Enum):
 
 @dataclass(frozen=True)
 class Services:
-    """What operations stand on, one of each a process. `sign_in` and `vault` are None with `auth.mode: none`."""
+    """What operations stand on, one of each a process. The last three are None with `auth.mode: none`."""
 
     config: Config
     database: Database
     store: Store
     door: Door
-    vault: Vault | None
     health: Health
+    vault: Vault | None = None
     sign_in: SignIn | None = None
+    people: People | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from dataforge_registry import __version__
 from ...core.records import settings
 from ...core.records.settings import Mode
 from ..endpoint import NoQuery, answer
+from ..identity.settings import effective
 from ..openapi import document
 from ..origin import public_url
 from ..v2.answer import Answer
@@ -33,6 +34,7 @@ class SystemInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     primary_auth_mode: bool
     harbor_version: str | None = None
     registry_storage_provider_name: str | None = None
+    oidc_provider_name: str | None = None
 
 
 async def _ping(call: Call[NoQuery]) -> Answer:
@@ -43,11 +45,12 @@ async def _info(call: Call[NoQuery]) -> Answer:
     config = call.services.config
     async with call.database.acquire() as conn:
         mode = await settings.mode(conn)
+        people = await effective(conn, config.auth.oidc, None)
     url = public_url(call.request.scope, config.http.external_url)
     signed_in = call.principal.kind != "anonymous"
     return answer(
         SystemInfo(
-            auth_mode="db_auth",
+            auth_mode=people.mode,
             registry_url=url.partition("://")[2],
             external_url=url,
             self_registration=False,
@@ -58,6 +61,7 @@ async def _info(call: Call[NoQuery]) -> Answer:
             primary_auth_mode=False,
             harbor_version=f"{HARBOR}-dataforge-{__version__}" if signed_in else None,
             registry_storage_provider_name=config.storage.driver if signed_in else None,
+            oidc_provider_name=people.oidc.name if people.on else None,
         )
     )
 

@@ -8,9 +8,10 @@ import msgspec
 from ...core import issued
 from ...core.access import SystemAction, require_system
 from ...core.oci.errors import Conflict, Denied, QueryInvalid, Unauthorized, Unsupported
-from ...core.records import accounts, users
+from ...core.records import accounts, identities, users
 from ...core.records.accounts import USERNAME, AccountError
 from ...core.records.database import Connection
+from ...core.records.identities import Meta
 from ...core.records.users import User
 from ...core.signin import SignIn
 from ..endpoint import NoQuery, answer
@@ -26,7 +27,17 @@ Mail = Annotated[str, msgspec.Meta(max_length=255, pattern=r"^([^@\s\x00-\x1f]+@
 Given = Annotated[str, msgspec.Meta(max_length=1024, pattern=r"^[^\x00]*$")]
 
 
-class UserResp(msgspec.Struct, frozen=True):
+class OidcMeta(msgspec.Struct, frozen=True):
+    """Whom the OIDC provider calls this user: `subiss` is its name for him and its own."""
+
+    id: int
+    user_id: int
+    subiss: str
+    creation_time: datetime
+    update_time: datetime
+
+
+class UserResp(msgspec.Struct, frozen=True, omit_defaults=True):
     """A user, without anything that signs him in."""
 
     user_id: int
@@ -37,7 +48,8 @@ class UserResp(msgspec.Struct, frozen=True):
     sysadmin_flag: bool
     creation_time: datetime
     update_time: datetime
-    admin_role_in_auth: bool = False
+    admin_role_in_auth: bool
+    oidc_user_meta: OidcMeta | None = None
 
 
 class UserCreation(msgspec.Struct, frozen=True):
@@ -77,8 +89,11 @@ class CliSecret(msgspec.Struct, frozen=True):
     secret: Given | None = None
 
 
-def shown(user: User) -> UserResp:
-    """A user as clients see him."""
+def shown(user: User, meta: Meta | None = None) -> UserResp:
+    """A user as clients see him, and with his identity as he himself does."""
+    known = None
+    if meta is not None:
+        known = OidcMeta(user.id, user.id, meta.subject + meta.issuer, meta.creation_time, meta.update_time)
     return UserResp(
         user.id,
         user.username,
@@ -88,6 +103,8 @@ def shown(user: User) -> UserResp:
         user.admin,
         user.creation_time,
         user.update_time,
+        user.admin_in_auth,
+        known,
     )
 
 
@@ -145,7 +162,8 @@ async def _create(call: Call[NoQuery]) -> Answer:
 
 async def _get(call: Call[NoQuery]) -> Answer:
     async with call.database.acquire() as conn:
-        return answer(shown(await _user(conn, call, SystemAction.USER_READ)))
+        user = await _user(conn, call, SystemAction.USER_READ)
+        return answer(shown(user, await identities.meta(conn, user.id)))
 
 
 async def _put(call: Call[NoQuery]) -> Answer:
@@ -160,7 +178,7 @@ async def _put(call: Call[NoQuery]) -> Answer:
 async def _delete(call: Call[NoQuery]) -> Answer:
     async with call.database.transaction() as conn:
         user = await users.get(conn, call.number("user_id"))
-        if user.admin and not call.rights.admin:
+        if (user.admin or user.admin_in_auth) and not call.rights.admin:
             raise Denied("only an administrator may delete one")
         if _own(call):
             raise Denied("nobody can delete himself")
@@ -184,6 +202,8 @@ async def _password(call: Call[NoQuery]) -> Answer:
             user = await users.get(conn, call.principal.id)
         else:
             user = await _user_by_admin(conn, call)
+        if await identities.meta(conn, user.id) is not None:
+            raise QueryInvalid(f"{user.username} signs in at the OIDC provider, which keeps the password")
     if _own(call):
         if asked.new_password == asked.old_password:
             raise QueryInvalid("the new password is the old one")

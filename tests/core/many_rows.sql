@@ -4,6 +4,8 @@ INSERT INTO project (name) SELECT 'q' || n FROM n;
 INSERT INTO account (username) SELECT 'u' || n FROM n;
 INSERT INTO robot (name, secret) SELECT 'r' || n, '' FROM n;
 INSERT INTO robot (name, project_id, secret) SELECT 'ci', project_id, '' FROM project WHERE name LIKE 'q%';
+INSERT INTO account_identity (account_id, issuer, subject, stands_until)
+  SELECT account_id, 'issuer', username, now() FROM account WHERE username LIKE 'u%';
 INSERT INTO session (session_hash, account_id, token_epoch, expires_at)
   SELECT sha256(username::bytea), account_id, 0, now() FROM account;
 INSERT INTO repository (name, project_id) SELECT 'p/r' || n, r.project_id FROM n, repository r WHERE r.name = 'p/a';

@@ -7,7 +7,7 @@ over empty tables meets thousands of rows. Counted by PostgreSQL itself: index e
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from dataforge_registry.core.records import (
     catalog_versions,
     catalog_wells,
     credentials,
+    identities,
     ingest,
     projects,
     repositories,
@@ -41,6 +42,7 @@ from dataforge_registry.core.records import (
 from dataforge_registry.core.records.artifacts import Actor
 from dataforge_registry.core.records.catalog import Asker
 from dataforge_registry.core.records.database import Database
+from dataforge_registry.core.records.identities import Person
 from dataforge_registry.core.records.pulls import PullLog
 from dataforge_registry.core.store import Limits, Store
 from dataforge_registry.core.work import verdicts
@@ -126,6 +128,7 @@ class Calls:
             await robots.create(conn, SYSTEM, "ci", "", (), project_id=owner, project=f"robots-{run}")
             found = await credentials.find(conn, ann)
             assert found is not None
+            who = await identities.onboard(conn, Person("issuer", run, "", None, None, (), False), f"oidc-{run}")
             token = await sessions.begin(conn, found.principal, HOUR)
 
         async def find(name: str) -> None:
@@ -135,12 +138,20 @@ class Calls:
                 await credentials.used(conn, found)
                 assert (await accounts.rights(conn, found.principal, f"robots-{run}")).valid
 
+        async def known() -> None:
+            async with self.database.acquire() as conn:
+                assert await identities.find(conn, "issuer", run) is not None
+                assert await identities.meta(conn, who.id) is not None
+                assert await identities.ask(conn, who.id) is None
+                assert await identities.use(conn, run, datetime.now(UTC) + HOUR)
+
         async def visit() -> None:
             async with self.database.acquire() as conn:
                 assert await sessions.find(conn, token, 4 * HOUR, 8 * HOUR) is not None
 
         for name in (ann, system, project):
             await self.ask(f"sign in, {name}", partial(find, name))
+        await self.ask("identity", known)
         await self.ask("session", visit)
 
     async def uploads(self, run: str) -> None:

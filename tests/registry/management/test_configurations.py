@@ -54,12 +54,21 @@ def test_read_only_refuses_changes_and_nothing_else(nobody: Api, admin: Api, wor
 
 def test_only_what_is_enforced_can_be_changed(admin: Api) -> None:
     found = admin.get("/configurations").json
-    assert {name for name, item in found.items() if item["editable"]} == {"read_only", FORWARD}
+    editable = {name for name, item in found.items() if item["editable"]}
+    assert {name for name in editable if not name.startswith("oidc_")} == {"read_only", "auth_mode", FORWARD}
+    assert "oidc_client_secret" not in found
     same = {name: item["value"] for name, item in found.items()}
     assert admin.put("/configurations", same).status == 200
     for wrong in (
         {"self_registration": True},
         {"auth_mode": "ldap_auth"},
+        {"auth_mode": "uaa_auth"},
+        {"auth_mode": "oidc_auth"},
+        {"oidc_endpoint": "http://id.example.org", "auth_mode": "oidc_auth", "oidc_client_id": "x"},
+        {"oidc_group_filter": "(a"},
+        {"oidc_extra_redirect_parms": "x"},
+        {"oidc_extra_redirect_parms": '{"state": "x"}'},
+        {"oidc_verify_cert": "no"},
         {"read_only": "yes"},
         {"banner_message": "x"},
         {"skip_audit_log_database": True},
