@@ -1,7 +1,7 @@
 """LocalRepository: where bytes and records meet. Bound to who asks and to one name; each call asks for the right."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from functools import partial
 from uuid import UUID, uuid4
 
@@ -12,7 +12,7 @@ from .curves.catalogue import home_of
 from .modes import check_mode
 from .oci import media
 from .oci.accessory import accessory_of
-from .oci.bundle import BUNDLED, named, unbundled
+from .oci.bundle import ALONG, BUNDLED, check_named, unbundled
 from .oci.digest import Digest
 from .oci.errors import BlobUnknown, ManifestTooLarge, ManifestUnknown, NameUnknown, UploadUnknown
 from .oci.manifest import Manifest, parse
@@ -152,20 +152,49 @@ class LocalRepository:
                 content_type, raw, parts = bundle.media_type, bundle.manifest, bundle.blobs
         else:
             raw = await body.read(limit)
-        if raw is None or len(raw) > limit:
-            raise ManifestTooLarge(f"a manifest may have at most {limit} bytes here", {"limit": limit})
+        if raw is None:
+            raise _too_large(limit)
+        along = {Digest.of(part): part for part in parts}
+        return await self._put(home, raw, content_type, digest, along, tag_names, expected or Precondition(), numbered)
+
+    async def push_whole(
+        self,
+        raw: bytes,
+        media_type: str,
+        along: Mapping[Digest, bytes],
+        tag_names: list[str],
+        expected: Precondition,
+        numbered: bool,
+    ) -> tuple[Manifest, artifacts.Pushed]:
+        """The same of bytes that are here already, with blobs that go along."""
+        home = await self._pushable()
+        return await self._put(home, raw, media_type, None, along, tag_names, expected, numbered)
+
+    async def _put(
+        self,
+        home: Home,
+        raw: bytes,
+        content_type: str | None,
+        digest: Digest | None,
+        along: Mapping[Digest, bytes],
+        tag_names: list[str],
+        expected: Precondition,
+        numbered: bool,
+    ) -> tuple[Manifest, artifacts.Pushed]:
+        if len(raw) > self._store.limits.manifest:
+            raise _too_large(self._store.limits.manifest)
         found = Digest.of(raw, digest.algorithm if digest else "sha256")
         if digest is not None:
             compare(digest, found)
         manifest = parse(raw, content_type, found)
-        brought = named(manifest, parts)
+        check_named(manifest, along)
         repository_id = await self._made(home)
-        await asyncio.gather(*(self._store_whole(repository_id, each, content) for each, content in brought.items()))
+        await asyncio.gather(*(self._store_whole(repository_id, each, content) for each, content in along.items()))
         push = Push(
             repository_id,
             manifest,
             list(dict.fromkeys(tag_names)),
-            expected or Precondition(),
+            expected,
             accessory_of(manifest, tag_names),
             self._actor,
             numbered,
@@ -175,8 +204,13 @@ class LocalRepository:
         return manifest, await self._store.pushes.get(push)
 
     async def _store_whole(self, repository_id: int, digest: Digest, content: bytes) -> None:
-        body = Body(once(content), len(content), self._store.limits.blob)
-        await store_body(self._store, repository_id, digest, body)  # what does not fit is refused when it is charged
+        """What does not fit is refused when it is charged."""
+        limit = self._store.limits.blob
+        if len(content) <= ALONG and (limit is None or len(content) <= limit):
+            await self._store.inlines.get(blobs.Small(repository_id, digest, content))  # with all that wait, at once
+            self._store.reading.keep(digest, content)
+        else:
+            await store_body(self._store, repository_id, digest, Body(once(content), len(content), limit))
 
     async def _lacks(self, digest: Digest) -> bool:
         return (await self._store.by_digest.get(key(self._principal, self._name, digest)))[1] is None
@@ -280,6 +314,10 @@ class LocalRepository:
 async def once(content: bytes) -> AsyncIterator[bytes]:
     """Bytes as a body that comes in one piece."""
     yield content
+
+
+def _too_large(limit: int) -> ManifestTooLarge:
+    return ManifestTooLarge(f"a manifest may have at most {limit} bytes here", {"limit": limit})
 
 
 def _blob_unknown() -> BlobUnknown:

@@ -41,10 +41,15 @@ class SandboxLimits:
 
 
 class Sandbox:
-    """Up to `processes` children, started when first needed. `close` when done; an async context."""
+    """Up to `processes` children, started when first needed or by `warm`. `close` when done; an async context.
 
-    def __init__(self, processes: int = 1, limits: SandboxLimits | None = None) -> None:
+    modules: what they load before their first call.
+    """
+
+    def __init__(self, processes: int = 1, limits: SandboxLimits | None = None, modules: Sequence[str] = ()) -> None:
         self.limits = limits or SandboxLimits()
+        self._modules = modules
+        self._processes = processes
         self._slots = asyncio.Semaphore(processes)
         self._idle: list[Process] = []
 
@@ -58,6 +63,10 @@ class Sandbox:
         """End the children that rest."""
         while self._idle:
             await _end(self._idle.pop())
+
+    async def warm(self, calls: int) -> None:
+        """Start the children that so many calls will need: they get ready while the caller does."""
+        self._idle += await asyncio.gather(*(self._start() for _ in range(min(calls, self._processes))))
 
     async def run(self, work: Work | str, argument: Any = None, blobs: Sequence[bytes] = ()) -> tuple[Any, list[bytes]]:
         """What `work` returns in the child: a function, or `MODULE:NAME` of one whose module is loaded there alone.
@@ -86,7 +95,7 @@ class Sandbox:
 
     async def _start(self) -> Process:
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", CHILD, str(self.limits.memory), str(self.limits.nice)),
+            *(sys.executable, "-P", "-m", CHILD, str(self.limits.memory), str(self.limits.nice), *self._modules),
             stdin=PIPE,
             stdout=PIPE,
             env={name: os.environ[name] for name in ("PYTHONPATH", "SYSTEMROOT") if name in os.environ},

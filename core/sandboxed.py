@@ -9,6 +9,7 @@ import math
 import os
 import sys
 from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
 from typing import Any, BinaryIO
 
 import msgspec
@@ -19,6 +20,15 @@ from .sandbox_frames import LENGTH, Reply, Request, Work
 _PACKAGE = "dataforge_registry."
 
 
+class WithoutPandas(MetaPathFinder):
+    """pyarrow loads pandas with the first array it makes, wherever it is installed: half a second for nothing."""
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
+        """No pandas here; all else is found by others."""
+        if fullname == "pandas":
+            raise ModuleNotFoundError(f"no {fullname} in the sandbox", name=fullname)
+
+
 def main() -> None:
     """Serve until the input ends."""
     calls, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
@@ -26,7 +36,10 @@ def main() -> None:
     for standard in (0, 1):  # what a library prints must not stand between two answers
         os.dup2(null, standard)
     os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
+    sys.meta_path.insert(0, WithoutPandas())
     _limit(int(sys.argv[1]), int(sys.argv[2]))
+    for module in sys.argv[3:]:
+        importlib.import_module(module)
     while (request := _receive(calls)) is not None:
         _send(answers, *_perform(*request))
         gc.collect(0)

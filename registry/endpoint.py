@@ -37,7 +37,9 @@ class Endpoint:
     summary: str
     answer: Callable[[Any], Awaitable[Answer]]
     query: type[msgspec.Struct] = NoQuery
-    body: Any = None  # the type of a JSON body
+    body: Any = None  # the type of a body
+    takes: str = JSON  # its media type: this, or MessagePack
+    most: int = 1 << 20  # bytes of it
     result: Any = None
     produces: tuple[str, ...] = (JSON,)
     status: int = 200
@@ -83,8 +85,9 @@ class Endpoint:
         """The body as its type. QueryInvalid says what is wrong with it."""
         if self.body is None:
             return None
+        decode = msgspec.json.decode if self.takes == JSON else msgspec.msgpack.decode
         try:
-            return msgspec.json.decode(raw, type=self.body)
+            return decode(raw, type=self.body)
         except msgspec.DecodeError as error:
             raise QueryInvalid(_said(error, "the body")) from None
         except UnicodeDecodeError:

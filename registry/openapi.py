@@ -7,6 +7,7 @@ import msgspec
 
 from dataforge_registry import __version__
 
+from ..core.oci.media import JSON
 from .endpoint import Endpoint, NoQuery
 
 _ERROR_STATUSES = {
@@ -36,7 +37,7 @@ def document(endpoints: Sequence[Endpoint], prefix: str, title: str) -> dict[str
     """The whole document; prefix: what stands before each path, as `/api/v1`."""
     types: list[Any] = [Errors]
     for endpoint in endpoints:
-        types += [kind for kind in (endpoint.body, endpoint.result) if kind is not None]
+        types += [kind for kind in (_told(endpoint), endpoint.result) if kind is not None]
     schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
     known = {repr(kind): schema for kind, schema in zip(types, schemas, strict=True)}
     paths: dict[str, dict[str, Any]] = {}
@@ -89,9 +90,15 @@ def _operation(endpoint: Endpoint, known: dict[str, Any]) -> dict[str, Any]:
     if endpoint.signed:
         operation["security"] = []
     if endpoint.body is not None:
-        content = {"application/json": {"schema": known[repr(endpoint.body)]}}
+        told = _told(endpoint)
+        content = {endpoint.takes: {"schema": known[repr(told)]} if told is not None else {}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
+
+
+def _told(endpoint: Endpoint) -> Any:
+    """The type of a body that a JSON Schema can tell of."""
+    return endpoint.body if endpoint.takes == JSON else None
 
 
 def _query(endpoint: Endpoint) -> list[dict[str, Any]]:

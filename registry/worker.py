@@ -51,7 +51,7 @@ OWN_KINDS: Final = (manifests.COPY, verdicts.JUDGE, ingest.INGEST, scrub.SCRUB, 
 COPY_ATTEMPTS: Final = 500
 """More than a day of tries: until the store is back, the copy of a manifest is owed."""
 SILENCE: Final = 30.0
-NICE: Final = 10
+NICE: Final = 19
 
 
 def pushed(config: Config, events: Sequence[Event]) -> Iterable[Wanted]:

@@ -67,7 +67,13 @@ class DryRepository:
         return False
 
     async def push_manifest(
-        self, raw: bytes, media_type: str, tags: list[str], expected: str | None = None, fresh: bool = False
+        self,
+        raw: bytes,
+        media_type: str,
+        tags: list[str],
+        expected: str | None = None,
+        fresh: bool = False,
+        blobs: Sequence[bytes] = (),
     ) -> Digest:
         """The digest that it would have."""
         return Digest.of(raw)

@@ -7,10 +7,12 @@ from contextlib import aclosing
 from pathlib import Path, PurePosixPath
 
 from ..curves import schema
+from ..curves.errors import CurveError
 from ..curves.files import is_log_file
 from ..curves.schema import Descriptor, Manifest
 from ..oci import media
 from ..oci.digest import Digest
+from ..oci.errors import DigestInvalid
 from ..oci.repository import Repository
 
 PIECE = 1 << 20
@@ -44,6 +46,18 @@ async def fetch(repository: Repository, digest: Digest, path: Path) -> None:
                 await asyncio.to_thread(file.write, piece)
     finally:
         await asyncio.to_thread(file.close)
+
+
+def content_of(path: Path, digest: Digest, size: int) -> bytes:
+    """The bytes of a small file. DigestInvalid where they are not, or no more, what the digest says; CurveError."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(size + 1)
+    except OSError as error:
+        raise CurveError(f"it cannot be opened: {error.strerror}") from error
+    if Digest.of(content, digest.algorithm) != digest:
+        raise DigestInvalid(f"{path} is no more what it was")
+    return content
 
 
 async def pieces(path: Path) -> AsyncIterator[bytes]:

@@ -13,10 +13,12 @@ from pathlib import Path
 from ..curves.names import checked_project
 from ..curves.schema import Descriptor
 from ..curves.well import EMPTY_CONFIG, original_manifest
+from ..oci.bundle import ALONG
 from ..oci.digest import Digest
 from ..oci.repository import Pushable
 from .blobs import Blobs
 from .curves import CurvePush, Target
+from .files import content_of
 from .parcel import FrameParcel, ReadFile
 from .report import FileReport
 from .reuse import reuse
@@ -112,16 +114,24 @@ class Importer:
         """The file as received, its bytes sent; None where the registry has it, or it came out of a folder."""
         if file.content is None or frame.original is None:
             return None
-        digest = Digest.parse(f"sha256:{frame.original.sha256}")
+        digest, size = Digest.parse(f"sha256:{frame.original.sha256}"), file.parcel.size
         if await home.keeps(digest):
             report.blobs_reused += 1
             return None
+        manifest = original_manifest(frame.well, frame.original.file, digest, size)
+        if home.repository.bundles and size <= ALONG:
+            content = file.content
+            if isinstance(content, Path):
+                content = await asyncio.to_thread(content_of, content, digest, size)
+            for blob in (content, EMPTY_CONFIG):
+                self.blobs.goes_along(home.repository, blob, report)
+            return Kept(digest, manifest, (content, EMPTY_CONFIG))
         if isinstance(file.content, Path):
-            await self.blobs.push_file(home.repository, file.content, digest, file.parcel.size, report, home.fresh)
+            await self.blobs.push_file(home.repository, file.content, digest, size, report, home.fresh)
         else:
             await self.blobs.push(home.repository, file.content, report, home.fresh)
         await self.blobs.push(home.repository, EMPTY_CONFIG, report, home.fresh)
-        return Kept(digest, original_manifest(frame.well, frame.original.file, digest, file.parcel.size))
+        return Kept(digest, manifest)
 
 
 def _count(home: Home, frame: FrameParcel, report: FileReport) -> None:

@@ -101,7 +101,13 @@ class Shelf:
         return await self._repository.mount_blob(Digest.parse(digest), source)
 
     async def push_manifest(
-        self, raw: bytes, media_type: str, tags: list[str], expected: str | None = None, fresh: bool = False
+        self,
+        raw: bytes,
+        media_type: str,
+        tags: list[str],
+        expected: str | None = None,
+        fresh: bool = False,
+        blobs: Sequence[bytes] = (),
     ) -> Digest:
         """A manifest under all tags or none; PreconditionFailed."""
         return (await self._put(raw, media_type, tags, Precondition(expected, fresh), numbered=False))[0]

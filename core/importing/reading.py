@@ -13,8 +13,9 @@ from .asked import Again, Reading
 from .chain import Step
 from .parcel import ReadFile, Wanted, packed_again, parsed
 
-_OPENING = f"{__package__}.opening"  # by its name: what it loads, as numpy and pyarrow, is the child's alone
-_READ_FILE, _PACK_AGAIN, _READ_TABLES = (f"{_OPENING}:{name}" for name in ("read_file", "pack_again", "read_tables"))
+OPENING = f"{__package__}.opening"
+"""The child's module, by its name: what it loads, as numpy and pyarrow, is the child's alone."""
+_READ_FILE, _PACK_AGAIN, _READ_TABLES = (f"{OPENING}:{name}" for name in ("read_file", "pack_again", "read_tables"))
 
 
 async def tables_in(sandbox: Sandbox, reading: Reading) -> list[Version]:

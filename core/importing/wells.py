@@ -5,9 +5,9 @@ as received, whose tags say that all of them is here. An import that is cut shor
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..curves import schema
 from ..curves.errors import CurveError
@@ -27,10 +27,11 @@ PAUSE = 1.0
 
 @dataclass(frozen=True)
 class Kept:
-    """A file as received, whose blobs stand in the well's repository."""
+    """A file as received. blobs: those that go with its manifest; others stand in the well's repository."""
 
     digest: str
     manifest: bytes
+    blobs: Sequence[bytes] = field(default=(), repr=False)
 
 
 class Home:
@@ -103,7 +104,8 @@ class Home:
         sent = await asyncio.shield(self._writing)
         counts.sent += sent if first else 0
         if kept:
-            await self.repository.push_manifest(kept.manifest, media.OCI_MANIFEST, [original_tag(kept.digest)])
+            tags = [original_tag(kept.digest)]
+            await self.repository.push_manifest(kept.manifest, media.OCI_MANIFEST, tags, blobs=kept.blobs)
             counts.sent += len(kept.manifest)
 
     async def _write(self) -> int:

@@ -5,7 +5,7 @@ and the blobs' bytes. Digests do not travel: the manifest names them. Only a reg
 `?version=next`, as ours alone does, is sent one.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -41,13 +41,10 @@ def unbundled(body: bytes) -> Bundle:
         raise ManifestInvalid(f"this is no manifest with its blobs: {str(error)[:200]}") from None
 
 
-def named(manifest: Manifest, blobs: Iterable[bytes]) -> Mapping[Digest, bytes]:
-    """Blobs that came along, by digest; ManifestInvalid where the manifest does not name one of them."""
-    wanted = {blob.digest for blob in manifest.blobs}
-    found = {Digest.of(blob): blob for blob in blobs}
-    if strange := sorted(found.keys() - wanted):
+def check_named(manifest: Manifest, blobs: Iterable[Digest]) -> None:
+    """ManifestInvalid where the manifest does not name a blob that came along."""
+    if strange := sorted(set(blobs).difference(blob.digest for blob in manifest.blobs)):
         raise ManifestInvalid(f"a blob came along that the manifest does not name: {strange[0]}")
-    return found
 
 
 def along(blobs: Iterable[bytes]) -> list[bytes]:

@@ -27,6 +27,7 @@ CURVE_CONFIG = "application/vnd.dataforge.curve.config.v1+json"
 WELL = "application/vnd.dataforge.well.v1"
 ORIGINAL = "application/vnd.dataforge.original.v1"
 BUNDLE = "application/vnd.dataforge.bundle.v1+msgpack"
+PUSHES = "application/vnd.dataforge.pushes.v1+msgpack"
 
 _WORDS = {
     OCI_CONFIG: "IMAGE",

@@ -62,7 +62,7 @@ class Pushable(Repository, Protocol):
 
     @property
     def bundles(self) -> bool:
-        """Whether `push_next` sends blobs along with the manifest in one request."""
+        """Whether pushes send blobs along with their manifest in one request."""
         ...
 
     async def read_blob(self, digest: str) -> bytes:
@@ -90,10 +90,16 @@ class Pushable(Repository, Protocol):
         ...
 
     async def push_manifest(
-        self, raw: bytes, media_type: str, tags: list[str], expected: str | None = None, fresh: bool = False
+        self,
+        raw: bytes,
+        media_type: str,
+        tags: list[str],
+        expected: str | None = None,
+        fresh: bool = False,
+        blobs: Sequence[bytes] = (),
     ) -> Digest:
         """A manifest under all tags or none. expected: what they must name now; fresh: they must not be there yet.
-        PreconditionFailed where that does not hold."""
+        PreconditionFailed where that does not hold. blobs: of its small ones, to go along; only where it `bundles`."""
         ...
 
     async def push_next(

@@ -40,13 +40,14 @@ SELECT_BLOBS = """SELECT q.id AS artifact_id, b.* FROM unnest($1::bigint[]) AS q
 CROSS JOIN LATERAL (SELECT blob_id FROM repository_blob WHERE id = f.link_id OFFSET 0) AS l
 CROSS JOIN LATERAL (SELECT digest, size, generation, key, content FROM artifact_blob
   WHERE id = l.blob_id AND state = 'live' OFFSET 0) AS b"""
-UPDATE_VERSION = "UPDATE curve_version SET verdict = $2, findings = $3 WHERE id = $1"
-UPDATE_CURVE = """UPDATE curve SET verdict = $2
-WHERE id = (SELECT curve_id FROM curve_version WHERE id = $1) AND latest_version_id = $1"""
-UPDATE_SEGMENT = """UPDATE segment SET verified = true
-WHERE content_id = $1 AND blob_digest = $2 AND NOT verified"""
+UPDATE_VERSIONS = """UPDATE curve_version v SET verdict = q.verdict, findings = q.findings
+FROM unnest($1::bigint[], $2::text[], $3::jsonb[]) AS q(id, verdict, findings) WHERE v.id = q.id"""
+UPDATE_CURVES = """UPDATE curve c SET verdict = q.verdict FROM unnest($1::bigint[], $2::text[]) AS q(id, verdict)
+WHERE c.id = (SELECT curve_id FROM curve_version WHERE id = q.id) AND c.latest_version_id = q.id"""
+UPDATE_SEGMENTS = """UPDATE segment s SET verified = true FROM unnest($1::bytea[], $2::text[]) AS q(content, digest)
+WHERE s.content_id = q.content AND s.blob_digest = q.digest AND NOT s.verified"""
 
-HOT: Final = (SELECT_PENDING, SELECT_BLOBS, UPDATE_VERSION, UPDATE_CURVE, UPDATE_SEGMENT)
+HOT: Final = (SELECT_PENDING, SELECT_BLOBS, UPDATE_VERSIONS, UPDATE_CURVES, UPDATE_SEGMENTS)
 
 
 def judgements(events: Sequence[Event]) -> Iterable[Wanted]:
@@ -140,9 +141,8 @@ class JudgeVersions:
 
 async def record(conn: Connection, verdicts: Sequence[Verdict]) -> None:
     """Keep what was found, and which segments may be named by others."""
-    await conn.executemany(
-        UPDATE_VERSION, [(told.version, told.verdict, json.dumps(told.findings)) for told in verdicts]
-    )
-    await conn.executemany(UPDATE_CURVE, [(told.version, told.verdict) for told in verdicts])
+    versions, words = [told.version for told in verdicts], [told.verdict for told in verdicts]
+    await conn.execute(UPDATE_VERSIONS, versions, words, [json.dumps(told.findings) for told in verdicts])
+    await conn.execute(UPDATE_CURVES, versions, words)
     pairs = sorted({(bytes.fromhex(content), blob) for told in verdicts for content, blob in told.verified})
-    await conn.executemany(UPDATE_SEGMENT, pairs)
+    await conn.execute(UPDATE_SEGMENTS, [content for content, _ in pairs], [blob for _, blob in pairs])

@@ -15,11 +15,10 @@ from ...core.curves.schema import Config
 from ...core.oci.digest import Digest
 from .blocking import Face, blocking, close_soon, wait
 from .cache import DEFAULT_LIMIT, Cache, default_folder
-from .credentials import Credentials
+from .credentials import DEFAULT_ADDRESS, Credentials
 from .curve import AsyncCurve
 from .curves import CurveVersion
 from .session import AsyncRegistry
-from .transport import DEFAULT_ADDRESS
 from .well import AsyncWell
 
 DEFAULT = "default"

@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 from ...core.oci.errors import Unauthorized
 
+DEFAULT_ADDRESS = "http://127.0.0.1:5000"
+"""Of a registry that nothing names."""
 _HELPER_SECONDS = 30
 _ENVIRONMENT = "set DFR_USERNAME and DFR_PASSWORD"
 

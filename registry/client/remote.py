@@ -9,11 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from ...core.curves.errors import ContentMismatch
 from ...core.oci import media
-from ...core.oci.bundle import bundled
 from ...core.oci.digest import Digest
 from ...core.oci.errors import BlobUnknown, ManifestUnknown, NameUnknown, RegistryError
 from ...core.oci.repository import Blob, Held, Stored
@@ -22,6 +21,7 @@ from .body import Body, FileBody
 from .cache import Cache
 from .credentials import Credentials
 from .pages import pages
+from .pushes import TOGETHER, Push, Way
 from .transfers import CHUNK, upload
 from .transport import Transport
 
@@ -35,6 +35,7 @@ class RemoteRegistry:
     def __init__(self, base: str, credentials: Credentials | None = None, cache: Cache | None = None) -> None:
         self.transport = Transport(base, credentials)
         self.cache = cache
+        self._way = Way(self.transport)
 
     async def __aenter__(self) -> Self:
         await self.transport.__aenter__()
@@ -47,11 +48,12 @@ class RemoteRegistry:
 
     async def check(self) -> None:
         """end-1: that it is there, and lets the caller in; the RegistryError that says why not."""
-        await self.transport.request("GET", "/v2/")
+        answer = await self.transport.request("GET", "/v2/")
+        self._way.together = TOGETHER in answer.headers
 
     def repository(self, name: str) -> "RemoteRepository":
         """A repository of it, whether it exists yet or not."""
-        return RemoteRepository(self.transport, name, self.cache)
+        return RemoteRepository(self.transport, self._way, name, self.cache)
 
     async def catalog(self) -> list[str]:
         """All repositories the caller may pull, in the registry's order."""
@@ -61,15 +63,16 @@ class RemoteRegistry:
 class RemoteRepository:
     """One repository. Every download is checked against its digest (ContentMismatch)."""
 
-    def __init__(self, transport: Transport, name: str, cache: Cache | None = None) -> None:
+    def __init__(self, transport: Transport, way: Way, name: str, cache: Cache | None = None) -> None:
         self.transport = transport
+        self._way = way
         self.name = name
         self._cache = cache
 
     @property
     def bundles(self) -> bool:
-        """Whether the registry has numbered a version: then it is one of ours, and takes blobs with their manifest."""
-        return self.transport.bundles
+        """Whether the registry has shown itself to be one of ours: then it takes blobs with their manifest."""
+        return self.transport.bundles or self._way.together
 
     async def stat_blob(self, digest: Digest) -> Blob:
         """end-2 HEAD: the blob, or BlobUnknown."""
@@ -211,17 +214,24 @@ class RemoteRepository:
         return data
 
     async def push_manifest(
-        self, raw: bytes, media_type: str, tags: list[str], expected: str | None = None, fresh: bool = False
+        self,
+        raw: bytes,
+        media_type: str,
+        tags: list[str],
+        expected: str | None = None,
+        fresh: bool = False,
+        blobs: Sequence[bytes] = (),
     ) -> Digest:
-        """end-7b: put a manifest under all tags or none.
+        """end-7b: put a manifest under all tags or none. blobs: small ones of it, to go along where it `bundles`.
 
         expected: the digest the tags must name now (If-Match); fresh: the tags must not exist (If-None-Match: *).
         PreconditionFailed where that does not hold, BlobUnknown where a layer is missing.
         """
-        digest = Digest.of(raw)
-        reference, query = (tags[0], []) if len(tags) == 1 else (digest, [("tag", tag) for tag in tags])
-        await self._put_manifest(reference, raw, media_type, query, expected, fresh)
-        return digest
+        push = Push(
+            repository=self.name, raw=raw, media_type=media_type, tags=tags, match=expected, none=fresh, blobs=blobs
+        )
+        await self._way.put(push)
+        return Digest.of(raw)
 
     async def push_next(
         self,
@@ -239,31 +249,21 @@ class RemoteRepository:
         `bundles`. Back come the tags that the registry says it has
         set (`OCI-Tag`); none of a registry that does not know the question.
         """
-        query = [("version", "next"), ("tag", tag), *(("along", name) for name in along)]
-        if blobs:
-            raw, media_type = bundled(media_type, raw, blobs), media.BUNDLE
-        answer = await self._put_manifest(tag, raw, media_type, query, expected, expected is None)
-        moved = [unquote(name.strip()) for name in answer.headers.get("Oci-Tag", "").split(",")]
+        moved = await self._way.put(
+            Push(
+                repository=self.name,
+                raw=raw,
+                media_type=media_type,
+                tags=[tag],
+                match=expected,
+                none=expected is None,
+                along=along,
+                numbered=True,
+                blobs=blobs,
+            )
+        )
         self.transport.bundles |= any(re.fullmatch("v[0-9]+", name) for name in moved)
         return moved
-
-    async def _put_manifest(
-        self,
-        reference: str,
-        raw: bytes,
-        media_type: str,
-        query: list[tuple[str, str]],
-        expected: str | None,
-        fresh: bool,
-    ) -> Answer:
-        headers = {"Content-Type": media_type}
-        if expected is not None:
-            headers["If-Match"] = f'"{expected}"'
-        if fresh:
-            headers["If-None-Match"] = "*"
-        return await self._request(
-            "PUT", f"manifests/{reference}", query=query, headers=headers, data=raw, expect=(201,)
-        )
 
     async def tags(self) -> list[str]:
         """end-8: all tags; none for a repository that does not exist yet."""

@@ -19,7 +19,6 @@ from .body import Body, opened
 from .credentials import Credentials, find_credentials
 from .login import Login
 
-DEFAULT_ADDRESS = "http://127.0.0.1:5000"
 CONNECTIONS = 16
 ATTEMPTS = 5
 FAILURES = (aiohttp.ClientError, TimeoutError, OSError)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ...core.importing.discovery import Found
     from ...core.oci.repository import Pushable
+    from ...core.sandbox import Sandbox
     from ..client.parts import Naming
     from ..client.remote import RemoteRegistry
     from .import_report import Outcome
@@ -103,16 +104,23 @@ class _Work:
 
     async def run(self, found: "Found") -> None:
         """All files that were found; the outcome has their reports, however it ends."""
-        from ...core.importing.importer import Importer
+        from ...core.importing.reading import OPENING
         from ...core.sandbox import Sandbox, SandboxLimits
+
+        memory, seconds = _memory(), int(self._timeout) + 1
+        limits = SandboxLimits(memory=memory, seconds=seconds, wall=self._timeout, answer=memory)
+        async with Sandbox(self._jobs, limits, [OPENING]) as sandbox:
+            await sandbox.warm(len(found.files))  # they load what they need while this process does
+            await self._run(found, sandbox)
+
+    async def _run(self, found: "Found", sandbox: "Sandbox") -> None:
+        from ...core.importing.importer import Importer
         from ..client.imports import ImportRun
         from ..client.parts import parts_of
         from ..client.remote import RemoteRegistry
         from .import_progress import ImportProgress
 
-        memory, seconds = _memory(), int(self._timeout) + 1
-        limits = SandboxLimits(memory=memory, seconds=seconds, wall=self._timeout, answer=memory)
-        async with RemoteRegistry(self._outcome.registry) as registry, Sandbox(self._jobs, limits) as sandbox:
+        async with RemoteRegistry(self._outcome.registry) as registry:
             await registry.check()
             parts = await parts_of(sandbox, found, self._naming, self._again)
             self._outcome.names = [part.name for part in parts]

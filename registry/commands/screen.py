@@ -26,7 +26,7 @@ _NUMBERS = frozenset({"curves", "rows", "from", "to"})
 
 def address(base: str | None) -> str:
     """The registry meant: given with the reference, else DFR_REGISTRY, else this machine's."""
-    from ..client.transport import DEFAULT_ADDRESS
+    from ..client.credentials import DEFAULT_ADDRESS
 
     return base or os.environ.get(ADDRESS_VARIABLE) or DEFAULT_ADDRESS
 

@@ -25,11 +25,10 @@ from ..engines.inbox import AnswerCut
 from ..errors import error_answer
 from ..origin import address
 from ..v2.answer import Answer, Request
-from . import data, diff, files, history, holds, links, openapi, search, segments, tables, welldata, wells
+from . import data, diff, files, history, holds, links, openapi, pushes, search, segments, tables, welldata, wells
 from .call import Call, Services
 
 PREFIX = b"/api/v1/"
-MOST_BODY = 1 << 20
 ENDPOINTS: tuple[Endpoint, ...] = (
     openapi.ENDPOINT,
     *data.ENDPOINTS,
@@ -38,6 +37,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *history.ENDPOINTS,
     *holds.ENDPOINTS,
     *links.ENDPOINTS,
+    *pushes.ENDPOINTS,
     *search.ENDPOINTS,
     *segments.ENDPOINTS,
     *tables.ENDPOINTS,
@@ -83,7 +83,7 @@ class CurveApi:
         state["actor"] = principal.name or principal.kind
         actor = Actor(principal.name or principal.kind, address(request.scope), state.get("request_id", ""))
         query = endpoint.parse_query(request)
-        body = endpoint.parse_body(await _body(request)) if endpoint.body else None
+        body = endpoint.parse_body(await _body(request, endpoint.most)) if endpoint.body else None
         return await endpoint.answer(Call(self._services, request, principal, actor, parameters, query, body))
 
     def _find(self, method: str, path: str) -> tuple[Endpoint, dict[str, str]]:
@@ -110,10 +110,10 @@ def _path(raw_path: bytes) -> str:
     return "/".join(texts)
 
 
-async def _body(request: Request) -> bytes:
-    raw = await Body(request.body(), request.length, None).read(MOST_BODY)
+async def _body(request: Request, most: int) -> bytes:
+    raw = await Body(request.body(), request.length, None).read(most)
     if raw is None:
-        raise QueryInvalid(f"the body may have at most {MOST_BODY} bytes")
+        raise QueryInvalid(f"the body may have at most {most} bytes")
     return raw
 
 

@@ -36,6 +36,8 @@ ALLOWED = {
 }
 ACTIONS = {"GET": ("pull",), "HEAD": ("pull",), "DELETE": ("delete",)}
 VERSION = {"docker-distribution-api-version": "registry/2.0"}
+OURS = {"dataforge-api-version": "1"}
+"""With the version check: that this registry takes many pushes at once (registry/curves/pushes.py)."""
 
 log = structlog.get_logger("v2")
 
@@ -104,7 +106,7 @@ class Distribution:
             return lists.catalog(request, found, limit)
         if route.endpoint == "discover":
             return lists.discover()
-        return Answer(200, {"content-type": JSON, **VERSION}, b"{}")
+        return Answer(200, {"content-type": JSON, **VERSION, **OURS}, b"{}")
 
     async def _manifest(self, request: Request, route: Route, repository: LocalRepository) -> Answer:
         match request.method:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataforge_registry.core.oci import media
-from dataforge_registry.core.oci.bundle import ALONG, BUNDLED, along, bundled, named, unbundled
+from dataforge_registry.core.oci.bundle import ALONG, BUNDLED, along, bundled, check_named, unbundled
 from dataforge_registry.core.oci.digest import Digest
 from dataforge_registry.core.oci.errors import ManifestInvalid
 from dataforge_registry.core.oci.manifest import Manifest, parse
@@ -37,9 +37,9 @@ def test_other_bytes_are_refused_or_read(body: bytes) -> None:
 
 def test_blobs_are_named_by_their_manifest() -> None:
     manifest = manifest_of(b"config", b"layer")
-    assert named(manifest, [b"layer", b"layer"]) == {Digest.of(b"layer"): b"layer"}
+    check_named(manifest, [Digest.of(b"layer"), Digest.of(b"layer")])
     with pytest.raises(ManifestInvalid, match=Digest.of(b"other")):
-        named(manifest, [b"config", b"other"])
+        check_named(manifest, [Digest.of(b"config"), Digest.of(b"other")])
 
 
 def test_small_blobs_go_along_until_there_are_too_many() -> None:

@@ -25,7 +25,8 @@ def test_answers_are_as_the_document_says(registry: Registry, mode: GenerationMo
     pushed(registry, "doc/w/run/gr", frame(smooth(100)), "v1", "latest")
     document = schemathesis.openapi.from_url(f"http://{registry.host}/api/v1/openapi.json")
     seen = 0
-    for result in document.get_all_operations():
+    # but for one whose body is MessagePack: test_pushes.py
+    for result in document.exclude(path="/api/v1/pushes").get_all_operations():
         operation = result.ok()
         if mode is GenerationMode.POSITIVE or operation.query or operation.body:
             hold(operation.as_strategy(generation_mode=mode))
