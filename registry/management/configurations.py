@@ -19,6 +19,7 @@ from ..v2.answer import Answer
 from .answers import done
 from .oidc import OidcChanges, is_oidc, people_of, set_people, values_of
 from .operation import Call, Operation
+from .robot_types import DURATION
 
 READ_ONLY = "read_only"
 FORWARD = forwarding.ENDPOINT
@@ -47,6 +48,11 @@ class Changes(OidcChanges, frozen=True, forbid_unknown_fields=True):
     audit_log_forward_endpoint: str | None = None
     skip_audit_log_database: bool | None = None
     disabled_audit_log_event_types: str | None = None
+    audit_log_forward_endpoint: str | None = None
+    robot_token_duration: int | None = None
+    storage_per_project: int | None = None
+    scanner_skip_update_pulltime: bool | None = None
+    banner_message: str | None = None
 
 
 async def _values(conn: Connection, config: Config, people: Effective) -> dict[str, Any]:
@@ -64,6 +70,11 @@ async def _values(conn: Connection, config: Config, people: Effective) -> dict[s
         FORWARD: config.audit.forward or await forwarding.endpoint(conn),
         SKIP: False,
         "disabled_audit_log_event_types": "",
+        "audit_log_forward_endpoint": "",
+        "robot_token_duration": DURATION,
+        "storage_per_project": -1,
+        "scanner_skip_update_pulltime": False,
+        "banner_message": "",
     }
 
 

@@ -35,6 +35,8 @@ def checked(name: str, value: str) -> str:
         return value.lower()
     if name == READ_ONLY:
         raise QueryInvalid("retention_id follows the project's retention policy: see /retentions")
+    if name == "proxy_speed_kb" and value == "-1":
+        return value  # as fast as it goes: said of every project by some clients
     if name.startswith("proxy_") or name == "max_upstream_conn":
         raise QueryInvalid(f"{name}: there are no proxy caches in this registry")
     raise QueryInvalid(f"there is no metadata {name[:80]!r}; there is {', '.join((*FLAGS, 'severity', *UNENFORCED))}")

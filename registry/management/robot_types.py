@@ -61,7 +61,8 @@ class RobotCreate(msgspec.Struct, frozen=True):
 
 
 class RobotUpdate(msgspec.Struct, frozen=True):
-    """What is left out stays; name and level cannot be changed."""
+    """The whole robot: without `description` it has none and without `disable` it is in force, since Go's clients leave
+    both out so. Permissions and duration that are left out stay; name and level cannot be changed."""
 
     name: Line | None = None
     level: str | None = None

@@ -100,10 +100,10 @@ async def _put(call: Call[NoQuery]) -> Answer:
             conn,
             call.principal,
             robot,
-            description=robot.description if asked.description is None else asked.description,
+            description=asked.description or "",
             grants=grants,
             duration=robot.duration if asked.duration is None else asked.duration,
-            disabled=robot.disabled if asked.disable is None else asked.disable,
+            disabled=bool(asked.disable),
             **call.audit,
         )
     return done()

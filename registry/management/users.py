@@ -71,9 +71,9 @@ class UserProfile(msgspec.Struct, frozen=True):
 
 
 class SysAdminFlag(msgspec.Struct, frozen=True):
-    """Whether a user is an administrator."""
+    """Whether a user is an administrator; Go's clients leave false out."""
 
-    sysadmin_flag: bool
+    sysadmin_flag: bool = False
 
 
 class PasswordChange(msgspec.Struct, frozen=True):
