@@ -17,14 +17,14 @@ _DECORATIONS = {
 }
 
 
-class Selector(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One selector as it is sent. pattern: a glob, or names of labels with commas between; extras: `{"untagged":true}`
-    as a text."""
+class Selector(msgspec.Struct, frozen=True):
+    """One selector as it is sent, its kind always said. pattern: a glob, or names of labels with commas between;
+    extras: `{"untagged":true}` as a text."""
 
     kind: Word = "doublestar"
     decoration: Word = ""
     pattern: Word = ""
-    extras: Word = ""
+    extras: Word | msgspec.UnsetType = msgspec.UNSET
 
 
 class Extras(msgspec.Struct):

@@ -48,7 +48,6 @@ class Changes(OidcChanges, frozen=True, forbid_unknown_fields=True):
     audit_log_forward_endpoint: str | None = None
     skip_audit_log_database: bool | None = None
     disabled_audit_log_event_types: str | None = None
-    audit_log_forward_endpoint: str | None = None
     robot_token_duration: int | None = None
     storage_per_project: int | None = None
     scanner_skip_update_pulltime: bool | None = None
@@ -70,7 +69,6 @@ async def _values(conn: Connection, config: Config, people: Effective) -> dict[s
         FORWARD: config.audit.forward or await forwarding.endpoint(conn),
         SKIP: False,
         "disabled_audit_log_event_types": "",
-        "audit_log_forward_endpoint": "",
         "robot_token_duration": DURATION,
         "storage_per_project": -1,
         "scanner_skip_update_pulltime": False,

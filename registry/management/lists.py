@@ -11,8 +11,9 @@ from ..endpoint import answer, described
 from ..v2.answer import Answer
 from .operation import Call
 
-Page = Annotated[int, msgspec.Meta(ge=1, le=2**31), described("From 1.")]
-PageSize = Annotated[int, msgspec.Meta(ge=1, le=100), described("How many a page, at most 100.")]
+MOST = 100
+Page = Annotated[int, msgspec.Meta(ge=0, le=2**31), described("From 1.")]
+PageSize = Annotated[int, msgspec.Meta(ge=0, le=MOST), described("How many a page, at most 100; 0 asks for these.")]
 Text = Annotated[str, msgspec.Meta(max_length=4096)]
 
 
@@ -21,6 +22,11 @@ class Paged(msgspec.Struct, frozen=True, kw_only=True):
 
     page: Page = 1
     page_size: PageSize = 10
+
+    def __post_init__(self) -> None:
+        """Zeros are what Go's clients send of what nobody said."""
+        msgspec.structs.force_setattr(self, "page", self.page or 1)
+        msgspec.structs.force_setattr(self, "page_size", self.page_size or MOST)
 
     @property
     def asked(self) -> Asked:

@@ -45,7 +45,7 @@ def test_limits_that_cannot_be_are_refused(admin: Api, word: str) -> None:
         [],
     ):
         assert admin.put(f"/quotas/{quota}", body).code == "BAD_REQUEST"
-    for query in ("reference=user", "reference_id=x", "sort=name", "sort=secret", "page_size=0"):
+    for query in ("reference=user", "reference_id=x", "sort=name", "sort=secret", "page_size=-1"):
         assert admin.get(f"/quotas?{query}").code == "BAD_REQUEST"
     assert admin.get("/quotas/999999999").code == "NOT_FOUND"
     assert admin.put("/quotas/x", {"hard": {}}).code == "NOT_FOUND"

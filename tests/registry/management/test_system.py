@@ -40,6 +40,8 @@ def test_a_parameter_without_a_value_was_not_sent(admin: Api, word: str) -> None
     assert [each["name"] for each in answer.json] == [word]
     assert admin.get("/quotas?reference=&reference_id=").status == 200
     assert admin.get("/projects?page=x").code == "BAD_REQUEST"
+    zeros = admin.get("/projects?page=0&page_size=0")  # as Go's clients send it: the first page, as long as one may be
+    assert zeros.json == admin.get("/projects?page=1&page_size=100").json
 
 
 def test_q_may_come_encoded_twice(admin: Api, word: str) -> None:
