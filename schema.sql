@@ -1226,7 +1226,10 @@ BEGIN
   IF p_from IS NULL THEN
     SELECT true INTO v_ok FROM project_blob c JOIN project p ON p.project_id = c.project_id
     CROSS JOIN LATERAL rights(p_kind, p_id, p_epoch, p.name) x
-    WHERE c.blob_id = v_blob AND NOT p.deleted AND x.valid AND (x.admin OR x.public OR cardinality(x.roles) > 0 OR 'repository:pull' = ANY (x.grants)) LIMIT 1;
+    WHERE c.blob_id = v_blob AND NOT p.deleted AND x.valid AND (x.admin OR x.public OR cardinality(x.roles) > 0 OR 'repository:pull' = ANY (x.grants))
+      -- charged for, and maybe served by no repository any more: what was deleted is no one's to take
+      AND EXISTS (SELECT FROM repository_blob l JOIN repository r ON r.repository_id = l.repository_id AND r.deleted_at IS NULL
+                  WHERE l.blob_id = v_blob AND l.project_id = c.project_id AND NOT l.hidden) LIMIT 1;
   ELSE
     SELECT true INTO v_ok FROM rights(p_kind, p_id, p_epoch, split_part(p_from, '/', 1)) x
     JOIN repository r ON r.project_id = x.project_id AND r.name = p_from AND r.deleted_at IS NULL

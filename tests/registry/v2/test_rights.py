@@ -152,6 +152,22 @@ def test_a_mount_of_what_one_may_not_pull_is_an_upload(filled: Registry, source:
     assert answer.status == 201
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_was_deleted_is_mounted_from_nowhere(filled: Registry, name: str, whole: bool) -> None:
+    """Though its bytes are there, and the project is charged for them, until gc comes."""
+    admin, home = filled.by("admin"), f"open/{name.replace('/', '-')}-{int(whole)}"
+    digest = admin.blob(home, f"deleted from {home}".encode())["digest"]
+    if whole:
+        place = home.replace("open/", "open/repositories/")
+        assert admin.send("DELETE", f"/api/v2.0/projects/{place}").status == 200
+    else:
+        assert admin.send("DELETE", f"/v2/{home}/blobs/{digest}").status == 202
+    for source in ("", f"&from={home}"):
+        answer = filled.by("ann").send("POST", f"/v2/wells/{home}/blobs/uploads/?mount={digest}{source}")
+        assert answer.status == 202, source
+        assert filled.by("ann").send("DELETE", answer.headers["location"]).status == 204
+
+
 def test_knowing_a_digest_is_not_having_the_bytes(filled: Registry) -> None:
     digest = filled.by("admin").blob("secret/a", b"only the digest is known")["digest"]
     ann = filled.by("ann")
