@@ -16,6 +16,7 @@ regctl       github.com/regclient/regclient/cmd/regctl                 v0.11.7
 conformance  github.com/opencontainers/distribution-spec/conformance   v0.0.0-20260831232431-97274622c111
 registry     github.com/distribution/distribution/v3/cmd/registry      v3.1.2
 cosign       github.com/sigstore/cosign/v3/cmd/cosign                  v3.1.3
+versitygw    github.com/versity/versitygw/cmd/versitygw               v1.8.0
 "
 # program, Debian package that brings it
 debian_programs="

@@ -25,12 +25,12 @@ async def open_database(config: Config, size: int | None = None) -> Database:
 def open_store(config: Config) -> Driver:
     """The one driver of `storage`. ConfigError, or Unavailable where it cannot be used."""
     storage = config.storage
-    settings = storage.filesystem or storage.inmemory
-    parameters = {name: getattr(settings, name) for name in settings.__struct_fields__} if settings else {}
+    settings = getattr(storage, storage.driver)
+    parameters = {name: getattr(settings, name) for name in settings.__struct_fields__}
     try:
         return open_driver(storage.driver, parameters)
     except ValueError as error:
-        raise ConfigError(f"storage.{storage.driver}: {error}") from None
+        raise ConfigError(str(error)) from None
 
 
 def limits(config: Config) -> Limits:

@@ -16,6 +16,7 @@ import yaml
 from .environment import BadVariable, assign, overlay
 from .faults import faults
 from .sections import (
+    DRIVERS,
     Audit,
     Auth,
     Cache,
@@ -36,8 +37,7 @@ from .sections import (
 )
 from .units import Duration, Secret, Size, decode
 
-DRIVERS = ("filesystem", "inmemory")
-NOT_BUILT = ("s3", "azure", "gcs", "swift", "oss", "cos", "obs")
+NOT_BUILT = ("azure", "gcs", "swift", "oss", "cos", "obs")
 _FILE = re.compile(r"\$\{file:([^}]+)\}")
 
 
@@ -126,11 +126,11 @@ def _one_driver(tree: dict[str, Any]) -> None:
     chosen = [name for name in (*DRIVERS, *NOT_BUILT) if name in storage]
     for name in chosen:
         if name in NOT_BUILT:
-            raise ConfigError(f"storage.{name}: this driver is not built yet (there are filesystem and inmemory)")
+            raise ConfigError(f"storage.{name}: this driver is not built yet (there are {', '.join(DRIVERS)})")
         if storage[name] is None:
             storage[name] = {}
     if not chosen:
-        raise ConfigError("no storage driver: set storage.filesystem.rootdirectory or storage.inmemory")
+        raise ConfigError("no storage driver: set storage.filesystem.rootdirectory or storage.s3")
     if len(chosen) > 1:
         raise ConfigError(f"two storage drivers, {' and '.join(chosen)}: leave one of them in storage")
 

@@ -10,6 +10,7 @@ from msgspec import Meta, field
 
 from .units import Duration, Secret, Size
 
+DRIVERS = ("filesystem", "s3", "inmemory")
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Count = Annotated[int, Meta(ge=1, le=4096)]
 
@@ -27,6 +28,27 @@ class Filesystem(Section, frozen=True):
     maxthreads: Count = 16
 
 
+class S3(Section, frozen=True):
+    """Harbor's and distribution's words; without keys the environment, the profile or the machine's role give them."""
+
+    bucket: str
+    rootdirectory: str = ""
+    region: str = ""
+    regionendpoint: str = ""
+    forcepathstyle: bool | None = None
+    accesskey: Secret = Secret("")
+    secretkey: Secret = Secret("")
+    sessiontoken: Secret = Secret("")
+    encrypt: bool = False
+    keyid: str = ""
+    secure: bool = True
+    skipverify: bool = False
+    rootcertificates: str = ""
+    v4auth: bool = True
+    chunksize: Size = Size(16 << 20)
+    storageclass: str = ""
+
+
 class InMemory(Section, frozen=True):
     """No settings: everything is gone when the process ends."""
 
@@ -39,6 +61,7 @@ class Storage(Section, frozen=True):
     """Exactly one driver; `cache`, `maintenance` and `tag` are taken from distribution's and Harbor's files unread."""
 
     filesystem: Filesystem | None = None
+    s3: S3 | None = None
     inmemory: InMemory | None = None
     inline: Size = Size(8192)
     verify_reads: bool = False
@@ -51,7 +74,7 @@ class Storage(Section, frozen=True):
     @property
     def driver(self) -> str:
         """The name of the one driver."""
-        return "filesystem" if self.filesystem else "inmemory"
+        return next(name for name in DRIVERS if getattr(self, name) is not None)
 
 
 class Database(Section, frozen=True):

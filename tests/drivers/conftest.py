@@ -11,16 +11,22 @@ from dataforge_registry.drivers.filesystem import FilesystemDriver
 from dataforge_registry.drivers.memory import MemoryDriver
 from dataforge_registry.drivers.wrap import Faulty, Prefix
 
+from .stores import s3_driver, versitygw
+
 MAKERS: dict[str, Callable[[Path], Driver]] = {
     "memory": lambda folder: MemoryDriver(),
     "filesystem": lambda folder: FilesystemDriver(str(folder / "store")),
     "prefix-memory": lambda folder: Prefix(MemoryDriver(), "registries/north"),
     "prefix-filesystem": lambda folder: Prefix(FilesystemDriver(str(folder / "store")), "registries/north"),
     "faulty-memory": lambda folder: Faulty(MemoryDriver()),
+    "s3": lambda folder: s3_driver(versitygw()),
+    "prefix-s3": lambda folder: Prefix(s3_driver(versitygw()), "registries/north"),
 }
+TOOLS = {"s3": "versitygw", "prefix-s3": "versitygw"}
+KINDS = [pytest.param(kind, marks=[pytest.mark.tool(TOOLS[kind])] if kind in TOOLS else []) for kind in MAKERS]
 
 
-@pytest_asyncio.fixture(params=MAKERS)
+@pytest_asyncio.fixture(params=KINDS)
 async def driver(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Driver]:
     """An empty store."""
     made = MAKERS[request.param](tmp_path)

@@ -1,0 +1,248 @@
+"""Objects in an S3 bucket, by aiobotocore: AWS, Ceph RGW, MinIO, versitygw and what else speaks it.
+
+Correctness asks little of the store: an object is at its name whole or not at all, and a finished multipart holds the
+parts that were listed. Conditional writes and checksums are not asked for, since stores differ (Ceph 16 ignores both).
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AsyncExitStack, suppress
+from functools import partial
+from io import BytesIO
+from typing import Any, Final
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .base import NotFound, Stat, Unavailable
+from .objects import Piece
+from .parts import each
+from .s3_errors import MISSING, OUT_OF_RANGE, code_of, driver_error
+from .s3_settings import Settings
+from .streams import Stream
+
+DEADLINE: Final = 120.0
+"""Seconds a call may take with its retries, and as long again for each GiB that the store copies."""
+COPIED: Final = 512 * 1024 * 1024
+"""Largest part of a copy; a single CopyObject takes 5 GiB at most."""
+WHOLE: Final = 5 * 1024**3
+CALLS: Final = 64
+"""Calls of a process under way at once: the rest wait here and not in the store's backlog."""
+PAGE: Final = 1000
+"""Most names in a list or a DeleteObjects."""
+SAFE: Final = AioConfig(
+    connect_timeout=5,
+    read_timeout=30,
+    max_pool_connections=512,  # a slow reader holds one: readers of blobs are bounded elsewhere
+    retries={"mode": "standard", "total_max_attempts": 4},  # with backoff; SlowDown and 5xx among them
+    request_checksum_calculation="when_required",  # newer checksums are unknown to older stores
+    response_checksum_validation="when_required",
+    signature_version="s3v4",  # of links too: the default there is version 2, which new stores refuse
+)
+
+
+class S3Store:
+    """See ObjectStore. Connects with its first call, in the event loop that makes it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._root = settings.root
+        self._open = AsyncExitStack()
+        self._opening = asyncio.Lock()
+        self._calls = asyncio.Semaphore(CALLS)
+        self._made: Any = None
+
+    async def put(self, name: str, content: bytes | BytesIO) -> None:
+        """See ObjectStore.put."""
+        await self._call("put_object", self._root + name, Body=_file(content), **self._settings.stored)
+
+    async def get(self, name: str, start: int = 0, stop: int | None = None) -> AsyncGenerator[bytes, None]:
+        """See ObjectStore.get. A connection that breaks is made again where it broke, of the same object only."""
+        start = max(start, 0)
+        if stop is not None and stop <= start:
+            await self._must_be_there(name)
+            return Stream(None, start, start)
+        span: dict[str, Any] = (
+            {} if start == 0 and stop is None else {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"}
+        )
+        try:
+            answer = await self._call("get_object", self._root + name, **span)
+        except OutOfRange:
+            return Stream(None, start, start)
+        except NotFound:
+            raise NotFound(f"nothing is at {name}") from None
+        again = partial(self._again, name, answer["ETag"])
+        return Stream(answer["Body"], start, start + answer["ContentLength"], again)
+
+    async def head(self, name: str) -> Stat | None:
+        """See ObjectStore.head."""
+        try:
+            answer = await self._call("head_object", self._root + name)
+        except NotFound:
+            return None
+        return Stat(name, answer["ContentLength"], answer["LastModified"].timestamp())
+
+    async def delete(self, names: Sequence[str]) -> None:
+        """See ObjectStore.delete."""
+        if len(names) == 1:
+            with suppress(NotFound):
+                await self._call("delete_object", self._root + names[0])
+            return
+        for first in range(0, len(names), PAGE):
+            wanted = [{"Key": self._root + name} for name in names[first : first + PAGE]]
+            answer = await self._call("delete_objects", None, Delete={"Objects": wanted, "Quiet": True})
+            failed = [error for error in answer.get("Errors", ()) if error.get("Code") not in MISSING]
+            if failed:
+                raise Unavailable(
+                    f"{len(failed)} of {len(wanted)} objects cannot be deleted: {failed[0].get('Message')}"
+                )
+
+    async def list(self, prefix: str, after: str) -> AsyncIterator[Stat]:
+        """See ObjectStore.list."""
+        more: dict[str, Any] = {"StartAfter": self._root + after} if after else {}
+        while True:
+            page = await self._call("list_objects_v2", None, Prefix=self._root + prefix, MaxKeys=PAGE, **more)
+            for found in page.get("Contents", ()):
+                name = found["Key"][len(self._root) :]
+                if name > after or not after:
+                    yield Stat(name, found["Size"], found["LastModified"].timestamp())
+            if not page.get("IsTruncated"):
+                return
+            more = {"ContinuationToken": page["NextContinuationToken"]}
+
+    async def copy(self, name: str, source: Piece) -> None:
+        """See ObjectStore.copy."""
+        if source.size > WHOLE:
+            await self.join(name, [source], b"")
+            return
+        stored = self._settings.stored
+        await self._call("copy_object", self._root + name, size=source.size, CopySource=self._source(source), **stored)
+
+    async def join(self, name: str, sources: Sequence[Piece], rest: bytes) -> None:
+        """See ObjectStore.join: a multipart of copied parts, of at most COPIED bytes each."""
+        answer = await self._call("create_multipart_upload", self._root + name, **self._settings.stored)
+        upload = answer["UploadId"]
+        spans = [(piece, at, min(at + COPIED, piece.size)) for piece in sources for at in range(0, piece.size, COPIED)]
+        etags: dict[int, str] = {}
+
+        async def part(number: int, piece: Piece, start: int, stop: int) -> None:
+            span: dict[str, Any] = (
+                {} if (start, stop) == (0, piece.size) else {"CopySourceRange": f"bytes={start}-{stop - 1}"}
+            )
+            copied = await self._call(
+                "upload_part_copy", self._root + name, size=stop - start, UploadId=upload, PartNumber=number,
+                CopySource=self._source(piece), **span,
+            )  # fmt: skip
+            etags[number] = copied["CopyPartResult"]["ETag"]
+
+        async def last(number: int) -> None:
+            sent = await self._call(
+                "upload_part", self._root + name, UploadId=upload, PartNumber=number, Body=BytesIO(rest)
+            )
+            etags[number] = sent["ETag"]
+
+        try:
+            calls = [partial(part, number, *span) for number, span in enumerate(spans, 1)]
+            await each([*calls, *([partial(last, len(spans) + 1)] if rest else [])])
+            parts = [{"PartNumber": number, "ETag": etags[number]} for number in sorted(etags)]
+            await self._complete(name, upload, parts, sum(piece.size for piece in sources) + len(rest))
+        except BaseException:
+            with suppress(Exception):  # the sweeper finds what cannot be removed now
+                await self.drop({"key": name, "upload": upload})
+            raise
+
+    async def _complete(self, name: str, upload: str, parts: Sequence[dict[str, Any]], size: int) -> None:
+        try:
+            await self._call(
+                "complete_multipart_upload", self._root + name, size=size, UploadId=upload,
+                MultipartUpload={"Parts": parts},
+            )  # fmt: skip
+        except NotFound:  # done already, where an answer was lost and the call made again
+            found = await self.head(name)
+            if found is None or found.size != size:
+                raise Unavailable(f"the multipart upload of {name} is gone") from None
+
+    async def leftovers(self, before: float) -> AsyncIterator[dict[str, Any]]:
+        """See ObjectStore.leftovers: multiparts that were neither completed nor aborted."""
+        more: dict[str, Any] = {}
+        while True:
+            page = await self._call("list_multipart_uploads", None, Prefix=self._root, **more)
+            for found in page.get("Uploads", ()):
+                if found["Initiated"].timestamp() < before and found["Key"].startswith(self._root):
+                    yield {"key": found["Key"][len(self._root) :], "upload": found["UploadId"]}
+            if not page.get("IsTruncated"):
+                return
+            more = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+
+    async def drop(self, leftover: dict[str, Any]) -> None:
+        """See ObjectStore.drop."""
+        with suppress(NotFound):
+            await self._call("abort_multipart_upload", self._root + leftover["key"], UploadId=leftover["upload"])
+
+    async def url(self, name: str, seconds: int) -> str | None:
+        """See ObjectStore.url."""
+        client = await self._client()
+        named = {"Bucket": self._settings.bucket, "Key": self._root + name}
+        return str(await client.generate_presigned_url("get_object", Params=named, ExpiresIn=seconds))
+
+    async def check(self) -> None:
+        """The bucket is there and ours to use."""
+        try:
+            await self._call("head_bucket", None)
+        except NotFound:
+            raise Unavailable(f"there is no bucket {self._settings.bucket}") from None
+
+    async def close(self) -> None:
+        """Give back the connections."""
+        await self._open.aclose()
+        self._made = None
+
+    async def _must_be_there(self, name: str) -> None:
+        if await self.head(name) is None:
+            raise NotFound(f"nothing is at {name}")
+
+    async def _again(self, name: str, etag: str, start: int, stop: int) -> Any:
+        answer = await self._call("get_object", self._root + name, Range=f"bytes={start}-{stop - 1}", IfMatch=etag)
+        return answer["Body"]
+
+    def _source(self, piece: Piece) -> dict[str, str]:
+        return {"Bucket": self._settings.bucket, "Key": self._root + piece.name}
+
+    async def _call(self, operation: str, key: str | None, *, size: int = 0, **arguments: Any) -> Any:
+        """One request of the client, within the deadline; its errors in our words."""
+        if key is not None:
+            arguments["Key"] = key
+        client = await self._client()
+        try:
+            async with self._calls, asyncio.timeout(DEADLINE * (1 + size / 1024**3)):
+                return await getattr(client, operation)(Bucket=self._settings.bucket, **arguments)
+        except ClientError as error:
+            if code_of(error) in OUT_OF_RANGE:
+                raise OutOfRange from None
+            raise driver_error(error, f"{operation} {key or self._settings.bucket}") from error
+        except (BotoCoreError, OSError, TimeoutError) as error:
+            said = " ".join(str(error).split()) or type(error).__name__
+            raise Unavailable(f"{operation} {key or self._settings.bucket}: {said}") from error
+
+    async def _client(self) -> Any:
+        if self._made is None:
+            async with self._opening:
+                if self._made is None:
+                    client = get_session().create_client(
+                        "s3", config=SAFE.merge(self._settings.config), **self._settings.client
+                    )
+                    self._made = await self._open.enter_async_context(client)
+        return self._made
+
+
+def _file(content: bytes | BytesIO) -> BytesIO:
+    """As the client likes it: it hands a file on in pieces, and a long body whole."""
+    if isinstance(content, bytes):
+        return BytesIO(content)
+    content.seek(0)
+    return content
+
+
+class OutOfRange(Exception):
+    """A range that begins behind the end."""

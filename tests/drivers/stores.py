@@ -1,0 +1,93 @@
+"""Object stores that the test run starts itself, on 127.0.0.1, and ends with itself."""
+
+import atexit
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from aiobotocore.session import get_session
+
+from dataforge_registry.drivers import open_driver
+from dataforge_registry.drivers.base import Driver
+
+BUCKET = "wells"
+
+
+@dataclass(frozen=True)
+class S3:
+    """An S3 server."""
+
+    endpoint: str
+    accesskey: str = "dataforge"
+    secretkey: str = "not a secret"
+
+    def parameters(self, root: str | None = None) -> dict[str, Any]:
+        """Of `storage.s3`, with a root that nobody else has."""
+        return {
+            "accesskey": self.accesskey,
+            "secretkey": self.secretkey,
+            "region": "us-east-1",
+            "regionendpoint": self.endpoint,
+            "bucket": BUCKET,
+            "rootdirectory": root or uuid4().hex,
+        }
+
+    def client(self) -> Any:
+        """A client of our own, to look at the bucket with."""
+        return get_session().create_client(
+            "s3",
+            region_name="us-east-1",
+            endpoint_url=self.endpoint,
+            aws_access_key_id=self.accesskey,
+            aws_secret_access_key=self.secretkey,
+        )
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody has now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@cache
+def versitygw() -> S3:
+    """A versitygw over a folder, one a test process."""
+    folder = Path(tempfile.mkdtemp(prefix="dfr-s3-"))
+    port = free_port()
+    store = S3(f"http://127.0.0.1:{port}")
+    (folder / "objects" / BUCKET).mkdir(parents=True)  # a folder is a bucket there
+    command = ["versitygw", "--port", f"127.0.0.1:{port}", "--quiet", "posix", str(folder / "objects")]
+    keys = {"ROOT_ACCESS_KEY": store.accesskey, "ROOT_SECRET_KEY": store.secretkey}
+    process = subprocess.Popen(command, env=os.environ | keys, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    atexit.register(_end, process, folder)
+    _wait(port)
+    return store
+
+
+def s3_driver(store: S3) -> Driver:
+    """An empty place in the bucket."""
+    return open_driver("s3", store.parameters())
+
+
+def _wait(port: int) -> None:
+    for _ in range(300):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise TimeoutError(f"nothing listens on port {port}")
+
+
+def _end(process: subprocess.Popen[bytes], folder: Path) -> None:
+    process.terminate()
+    process.wait(10)
+    shutil.rmtree(folder, ignore_errors=True)
