@@ -562,6 +562,7 @@ CREATE TABLE task (
     status text NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'running', 'success', 'error', 'stopped')),
     status_message text NOT NULL DEFAULT '',
     attempts int NOT NULL DEFAULT 0,
+    waits int NOT NULL DEFAULT 0,
     stop_requested boolean NOT NULL DEFAULT false,
     creation_time timestamptz NOT NULL DEFAULT now(),
     start_time timestamptz,
@@ -571,6 +572,7 @@ CREATE TABLE task (
 CREATE INDEX task_execution ON task (execution_id, id);
 CREATE INDEX task_unfinished ON task (update_time) WHERE status IN ('pending', 'running');
 COMMENT ON TABLE task IS 'One piece of an execution; a job carries its id and nothing else';
+COMMENT ON COLUMN task.waits IS 'Attempts that only found that the registry is read-only: they do not count against it';
 
 CREATE TABLE task_log (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -37,7 +37,7 @@ CLAIM_TASK = """
 UPDATE task SET status = 'running', attempts = attempts + 1, start_time = coalesce(start_time, clock_timestamp()),
   update_time = clock_timestamp(), status_message = ''
 WHERE id = $1
-RETURNING kind, payload, attempts, (SELECT count(*) FROM task_log WHERE task_id = $1) AS lines
+RETURNING kind, payload, attempts, waits, (SELECT count(*) FROM task_log WHERE task_id = $1) AS lines
 """
 START_EXECUTION = """
 UPDATE execution SET status = 'running', start_time = clock_timestamp() WHERE id = $1 AND status = 'pending'
@@ -47,7 +47,8 @@ UPDATE task SET update_time = clock_timestamp() WHERE id = $1 AND attempts = $2 
 RETURNING stop_requested
 """
 RELEASE_TASK = """
-UPDATE task SET status = 'pending', update_time = clock_timestamp(), status_message = $3
+UPDATE task SET status = 'pending', update_time = clock_timestamp(), status_message = $3,
+  waits = waits + CASE WHEN $4 THEN 1 ELSE 0 END
 WHERE id = $1 AND attempts = $2 AND status = 'running' RETURNING id
 """
 FINISH_TASK = """
@@ -112,6 +113,12 @@ class Claim:
     payload: dict[str, Any]
     attempt: int
     lines: int
+    waits: int
+
+    @property
+    def tries(self) -> int:
+        """Attempts that count, this one included."""
+        return self.attempt - self.waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +170,7 @@ async def claim_task(conn: Connection, task_id: int, silence: float) -> Claim | 
     row = await conn.fetchrow(CLAIM_TASK, task_id)
     await conn.execute(START_EXECUTION, execution)
     assert row is not None  # its execution is locked: nobody removes the task
-    return Claim(task_id, row["kind"], json.loads(row["payload"]), row["attempts"], row["lines"])
+    return Claim(task_id, row["kind"], json.loads(row["payload"]), row["attempts"], row["lines"], row["waits"])
 
 
 async def beat_task(conn: Connection, claim: Claim) -> bool | None:
@@ -172,9 +179,11 @@ async def beat_task(conn: Connection, claim: Claim) -> bool | None:
     return answer
 
 
-async def release_task(conn: Connection, claim: Claim, message: str) -> bool:
-    """Back to pending, to be tried again. False: the attempt is no longer this caller's."""
-    return await conn.fetchval(RELEASE_TASK, claim.task_id, claim.attempt, message[:LINE_LENGTH]) is not None
+async def release_task(conn: Connection, claim: Claim, message: str, waits: bool = False) -> bool:
+    """Back to pending, to be tried again; one that `waits` for the mode was none that counts. False: the
+    attempt is no longer this caller's."""
+    said = message[:LINE_LENGTH]
+    return await conn.fetchval(RELEASE_TASK, claim.task_id, claim.attempt, said, waits) is not None
 
 
 async def finish_task(conn: Connection, claim: Claim, status: End, message: str = "") -> bool:

@@ -6,13 +6,14 @@ the queues, and the walk over untagged artifacts goes on from `untagged_after`.
 """
 
 import asyncio
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
 from typing import Any, Final, Self
 
-from ..records import executions
+from ..records import executions, settings
 from ..records.database import Connection, Database
 from .deletions import Deletions
 from .gc import Gc, Tally
@@ -35,6 +36,8 @@ SELECT (SELECT count(*) FROM gc_review WHERE review_after <= now())
      WHERE state IN ('pending', 'condemned', 'gone', 'missing') AND keep_until <= now()) AS due
 """
 USERNAME = "SELECT e.username FROM task t JOIN execution e ON e.id = t.execution_id WHERE t.id = $1"
+
+PAYLOAD = "SELECT coalesce((SELECT payload FROM task WHERE execution_id = $1 LIMIT 1), '{}')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +74,8 @@ async def resume_gc(conn: Connection, execution_id: int, username: str) -> int |
     found = await executions.execution(conn, GC, execution_id)
     if found is None or found.status not in ("stopped", "error"):
         return None
-    payload = asdict(GcParameters.read(found.attributes)) | {
-        "untagged_after": found.attributes.get("untagged_after", 0)
-    }
+    given = json.loads(await conn.fetchval(PAYLOAD, execution_id)) | found.attributes  # a run may end before it begins
+    payload = asdict(GcParameters.read(given)) | {"untagged_after": given.get("untagged_after", 0)}
     return await start(conn, Wanted(GC, [payload], username=username))
 
 
@@ -111,6 +113,10 @@ class RunGc:
     async def _untagged(self, task: Task, progress: "Progress", window: timedelta) -> None:
         async with self._database.acquire() as conn:
             user = str(await conn.fetchval(USERNAME, task.id) or GC)
+            mode = await settings.mode(conn)
+        if mode is settings.Mode.READ_ONLY:
+            await task.log("untagged artifacts stay: the registry is read-only", "warning")
+            return
         while progress.untagged_after is not None:
             progress.untagged_after, tally = await self._gc.untagged(progress.untagged_after, window, user)
             await progress.add(tally)

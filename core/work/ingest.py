@@ -24,7 +24,7 @@ from ..importing.local import local
 from ..importing.reading import read_in
 from ..importing.report import FileReport
 from ..oci.digest import Digest
-from ..oci.errors import Denied, RegistryError, TooManyRequests, Unavailable
+from ..oci.errors import Denied, ReadOnly, RegistryError, TooManyRequests, Unavailable
 from ..records import accounts, ingest
 from ..records.artifacts import Actor
 from ..records.events import Event
@@ -81,6 +81,9 @@ class Ingest:
         try:
             async with self._slots:
                 status = await self._import(task, pushed, layers)
+        except ReadOnly as error:
+            await ingest.set_status(self._database, artifact, IngestStatus("pending", _line(error)))
+            raise
         except _TRANSIENT as error:
             if task.attempt >= ATTEMPTS:
                 said = f"it could not be stored in {ATTEMPTS} tries: {error}"

@@ -2,6 +2,7 @@
 
 pending ── claim ──> running ── the handler returns ──────> success
    ^                    │   ── it raises, attempts left ─> pending, again after a pause
+   │                    │   ── it raises ReadOnly ───────> pending, until the mode allows it
    │                    │   ── it raises, none left ─────> error
    │                    │   ── a stop is asked for ──────> stopped
    └── the worker stops, or gives no sign of life for `silence` seconds (kill -9): any worker goes on
@@ -17,7 +18,7 @@ from pgqueuer.errors import RetryRequested
 from pgqueuer.models import Job
 from pgqueuer.qm import QueueManager
 
-from ..oci.errors import Unavailable
+from ..oci.errors import ReadOnly, Unavailable
 from ..records import work
 from ..records.database import Connection, Database
 from .delivery import NAMES, Port, enqueue, queries
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 
 POLL: Final = timedelta(seconds=2)
 """How often the queue is looked at where no notification arrives."""
+WAIT: Final = 30.0
+"""Seconds after which a task that the registry's mode forbids is tried again."""
 DEATHS: Final = 3
 """Attempts are counted by claims, so those of dead workers count too: a task may take this many times its attempts."""
 
@@ -103,8 +106,8 @@ class Queue:
         if claim is None:
             return
         kind = self._kinds[claim.kind]
-        if claim.attempt > DEATHS * kind.attempts:
-            await self._finish(claim, "error", f"given up: {claim.attempt - 1} attempts ended without an answer")
+        if claim.tries > DEATHS * kind.attempts:
+            await self._finish(claim, "error", f"given up: {claim.tries - 1} attempts ended without an answer")
             return
         await self._attempt(claim, kind)
 
@@ -124,9 +127,11 @@ class Queue:
             await self._finish(claim, "stopped", "stopped on request")
         elif (error := running.exception()) is None:
             await self._finish(claim, "success", "")
-        elif claim.attempt < kind.attempts:
+        elif isinstance(error, ReadOnly):
+            await self._release(claim, _line(error), WAIT, waits=True)
+        elif claim.tries < kind.attempts:
             log.warning("task %d (%s): %s", claim.task_id, claim.kind, _line(error))
-            await self._release(claim, _line(error), kind.pause(claim.attempt))
+            await self._release(claim, _line(error), kind.pause(claim.tries))
         else:
             log.error("task %d (%s) failed", claim.task_id, claim.kind, exc_info=error)
             await self._finish(claim, "error", _line(error))
@@ -157,9 +162,9 @@ class Queue:
     async def _finish(self, claim: work.Claim, status: work.End, message: str) -> None:
         await self._database.run(lambda conn: work.finish_task(conn, claim, status, message))
 
-    async def _release(self, claim: work.Claim, message: str, pause: float) -> None:
+    async def _release(self, claim: work.Claim, message: str, pause: float, waits: bool = False) -> None:
         async with self._database.acquire() as conn:
-            if await work.release_task(conn, claim, message):
+            if await work.release_task(conn, claim, message, waits):
                 raise RetryRequested(timedelta(seconds=pause), message)
 
 

@@ -1,7 +1,7 @@
 """Runs of retention policies: pick by one statement, store the diff, then remove in batches that look again.
 
 A run that is stopped or whose worker dies goes on where it was: what was picked is stored, and a batch is one
-transaction. A dry run ends with the diff.
+transaction. A dry run ends with the diff. While the registry is read-only nothing is removed, and runs wait.
 """
 
 from collections.abc import Sequence
@@ -10,9 +10,10 @@ from typing import Any, Final
 
 import msgspec
 
+from ..modes import check_mode
 from ..oci.errors import NotFound
 from ..policies.retention import Rule, keeps
-from ..records import retention
+from ..records import retention, settings
 from ..records.database import Connection, Database
 from ..records.events import Event
 from ..records.retention_choice import choose
@@ -46,7 +47,7 @@ class RunRetention:
         self._undo = undo
 
     async def __call__(self, task: Task) -> None:
-        """One run of task.payload["policy"]; with `dry_run` nothing goes."""
+        """One run of task.payload["policy"]; with `dry_run` nothing goes. ReadOnly: it goes on later."""
         dry_run = bool(task.payload.get("dry_run"))
         async with self._database.acquire() as conn:
             execution = await retention.execution_of(conn, task.id)
@@ -65,6 +66,8 @@ class RunRetention:
         for late in (False, True):
             taken = 1
             while taken:
+                async with self._database.acquire() as conn:
+                    check_mode(await settings.mode(conn), push=False)
                 taken, gone = await retention.remove(
                     self._database, execution, late, BATCH, pulls, self._undo, "retention"
                 )

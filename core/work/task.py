@@ -29,7 +29,7 @@ class Task:
     @property
     def attempt(self) -> int:
         """1 the first time."""
-        return self._claim.attempt
+        return self._claim.tries
 
     async def attributes(self) -> dict[str, Any]:
         """What its execution says of itself so far."""
@@ -39,7 +39,7 @@ class Task:
     async def set_attributes(self, **changes: Any) -> None:
         """Let its execution say so, while this attempt is the task's."""
         async with self._database.acquire() as conn:
-            await executions.set_attributes(conn, self.id, self.attempt, changes)
+            await executions.set_attributes(conn, self.id, self._claim.attempt, changes)
 
     @property
     def payload(self) -> dict[str, Any]:

@@ -1,9 +1,10 @@
-"""`dfr audit`: whether the trail is as it was sealed, and its rows for other programs."""
+"""`dfr audit`: whether the trail is as it was sealed, its rows for other programs, and the end of old ones."""
 
+import re
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,11 +19,16 @@ if TYPE_CHECKING:
     from ...core.work.audit_check import Checked
 
 
+MONTHS = re.compile(r"(\d{1,3})mo")
+MOST_HOURS = 24 * 36500
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(help="The audit trail: who did what.", no_args_is_help=True)
     group.command()(verify)
     group.command()(export)
+    group.command()(purge)
     app.add_typer(group, name="audit")
 
 
@@ -78,6 +84,60 @@ def export(
             raise CommandError(f"cannot write {out}: {error.strerror}") from None
         count = with_database(read(config, data), write)
     typer.echo(f"{count} rows", err=True)
+
+
+def purge(
+    keep: Annotated[
+        str, typer.Option(help="How long rows are kept: 8760h, 365d, or 12mo for this calendar month and 12 before it.")
+    ] = "365d",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many rows would go, and change nothing.")] = False,
+    operations: Annotated[
+        str, typer.Option(help="As Harbor's purges name them. All or none: a chain with holes proves nothing.")
+    ] = "",
+    config: ConfigFile = None,
+    data: DataFolder = None,
+) -> None:
+    """Remove sealed rows that are older, and leave a signed record that the chain goes on from."""
+    from ...core.work.purge import PurgeParameters
+    from ..administration import with_database
+
+    months = MONTHS.fullmatch(keep)
+    hours = _hours(keep) if months is None else 0.0
+    try:
+        PurgeParameters.check_kinds({"include_operations": operations})
+    except ValueError as error:
+        raise CommandError(str(error).replace("include_operations", "--operations")) from None
+
+    async def remove(database: "Database", complete: Config) -> tuple[int, datetime]:
+        from ...core.records import checkpoints
+        from ...core.work import purge as purging
+        from ..worker import signer
+
+        async with database.acquire() as conn:
+            now = (await checkpoints.now(conn)).astimezone(UTC)
+        before = _months_back(now, int(months[1])) if months else now - timedelta(hours=hours)
+        return await purging.purge(database, signer(complete, database), before, dry_run), before
+
+    rows, before = with_database(read(config, data), remove, connections=2)
+    said = "would be purged" if dry_run else "were purged"
+    print(f"{rows} rows {said}: sealed, and older than {before:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _hours(keep: str) -> float:
+    from ..units import Duration
+
+    try:
+        hours = Duration.parse(keep) / 3600
+    except ValueError:
+        raise CommandError(f"--keep: write hours, days or months as 8760h, 365d or 12mo, not {keep!r}") from None
+    if not 1 <= hours <= MOST_HOURS:
+        raise CommandError(f"--keep: from 1h to {MOST_HOURS // 24}d, not {keep}")
+    return hours
+
+
+def _months_back(now: datetime, months: int) -> datetime:
+    year, month = divmod(now.year * 12 + now.month - 1 - months, 12)
+    return datetime(year, month + 1, 1, tzinfo=UTC)
 
 
 async def _export(database: "Database", first: datetime, last: datetime, write: Callable[[bytes], object]) -> int:

@@ -32,6 +32,9 @@ def gc(
     ] = False,
     time_window: Annotated[float, typer.Option(help="Hours for which an untagged artifact stays after its push.")] = 2,
     workers: Annotated[int, typer.Option(help="Batches under way at once.")] = 1,
+    resume: Annotated[
+        int | None, typer.Option(help="Go on with this run, which was stopped or failed, and with its settings.")
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Work on it here too, and wait for its end.")] = False,
     config: ConfigFile = None,
     data: DataFolder = None,
@@ -47,24 +50,31 @@ def gc(
     except ValueError as error:
         raise CommandError(str(error)) from None
     waiting = wait or dry_run
-    work = partial(_started, parameters=parameters, wait=waiting)
+    work = partial(_started, parameters=parameters, resume=resume, wait=waiting)
     execution, lines = with_database(settings, work, connections=CONNECTIONS + workers)
     for line in lines:
         typer.echo(line.line, err=line.level != "info")
     if not waiting:
         print(f"gc {execution.id} is queued: a server or `dfr worker` does it")
     elif execution.status != "success":
-        typer.echo(f"dfr: gc {execution.id}: {execution.status}; what is left is collected by the next run", err=True)
+        left = f"the next run collects what is left, or --resume {execution.id}"
+        typer.echo(f"dfr: gc {execution.id}: {execution.status}; {left}", err=True)
         raise typer.Exit(1)
 
 
 async def _started(
-    database: "Database", complete: Config, parameters: "GcParameters", wait: bool
+    database: "Database", complete: Config, parameters: "GcParameters", resume: int | None, wait: bool
 ) -> "tuple[Execution, list[Line]]":
     from ...core.records.executions import execution, lines
-    from ...core.work.gc_run import GC, start_gc
+    from ...core.work.gc_run import GC, resume_gc, start_gc
 
-    started = await database.run(lambda conn: start_gc(conn, parameters, USER))
+    if resume is not None:
+        resumed = await database.run(lambda conn: resume_gc(conn, resume, USER))
+        if resumed is None:
+            raise CommandError(f"no run {resume} of gc was stopped or failed; leave --resume out for a new one")
+        started = resumed
+    else:
+        started = await database.run(lambda conn: start_gc(conn, parameters, USER))
     if wait:
         await _worked(database, complete, started)
     async with database.acquire() as conn:

@@ -78,6 +78,8 @@ class Job:
     create: SystemAction
     update: SystemAction
     stop: SystemAction
+    once: frozenset[str] = frozenset()
+    """Parameters that only a run by hand can have."""
 
     def operations(self) -> tuple[Operation, ...]:
         """What the API says of it."""
@@ -157,6 +159,8 @@ class Job:
         except (ValueError, msgspec.ValidationError) as error:
             raise QueryInvalid(f"parameters: {error}") from None
         when, by = body.schedule, call.principal
+        if when.type != "Manual" and (once := sorted(self.once & parameters.keys())):
+            raise QueryInvalid(f"parameters.{once[0]}: of a run by hand only, whose schedule is of type Manual")
         async with call.database.transaction() as conn:
             match when.type:
                 case "Manual":

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from dataforge_registry.core.access import SYSTEM
 from dataforge_registry.core.local import LocalRepository
 from dataforge_registry.core.oci.digest import Digest, blob_key
+from dataforge_registry.core.records import work
 from dataforge_registry.core.records.artifacts import Actor
 from dataforge_registry.core.records.database import Database
 from dataforge_registry.core.records.pulls import PullLog
@@ -88,6 +89,21 @@ def test_gc_says_what_it_would_do_and_does_it(dfr: Dfr, pushed: Path, database_u
     on(database_url, end)
     assert "freed 1 blobs (20000 bytes), deleted 1 objects" in dfr("gc", "--wait").output
     assert not pushed.exists()
+
+
+def test_gc_goes_on_with_a_run_that_was_stopped(dfr: Dfr, pushed: Path, database_url: str) -> None:
+    assert "gc 1 is queued" in dfr("gc", "--delete-untagged", "--time-window", "5").output
+    with pytest.raises(CommandError, match="no run 1 of gc was stopped or failed"):
+        dfr("gc", "--resume", "1")
+
+    async def stop(database: Database) -> None:
+        async with database.transaction() as conn:
+            assert await work.stop_execution(conn, 1) == 1
+
+    on(database_url, stop)
+    assert "deleted 0 untagged artifacts" in dfr("gc", "--resume", "1", "--wait").output
+    with pytest.raises(CommandError, match="no run 2 of gc was stopped or failed"):
+        dfr("gc", "--resume", "2")
 
 
 def test_fsck_mends_what_it_finds(dfr: Dfr, pushed: Path) -> None:

@@ -17,12 +17,13 @@ from dataforge_registry.core.importing.files import log_layers
 from dataforge_registry.core.importing.local import Shelf
 from dataforge_registry.core.oci import media
 from dataforge_registry.core.oci.digest import Digest
-from dataforge_registry.core.records import accounts
+from dataforge_registry.core.records import accounts, settings
 from dataforge_registry.core.records.artifacts import Actor
 from dataforge_registry.core.records.database import Database
 from dataforge_registry.core.records.ingest import IngestStatus, status_of
 from dataforge_registry.core.records.pulls import PullLog
 from dataforge_registry.core.store import Limits, Store
+from dataforge_registry.core.work import queue
 from dataforge_registry.drivers.memory import MemoryDriver
 from dataforge_registry.registry.config import load
 from dataforge_registry.registry.worker import create_worker
@@ -116,6 +117,26 @@ async def test_a_pushed_file_becomes_curves_linked_to_it(place: Place) -> None:
     assert [line.annotations["io.dataforge.repository"] for line in index.manifests] == ["log/gr", "log/sp"]
     kept = parse_manifest((await well.get_manifest(original_tag(Digest.of(LAS))))[1], media.ORIGINAL)
     assert await well.read_blob(kept.layers[0].digest) == LAS
+
+
+@pytest.mark.asyncio
+async def test_a_file_waits_while_no_pushes_are_taken(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "WAIT", 0.01)
+    digest = await place.push("field/inbox", {"one.las": LAS})
+
+    async def mode(wanted: settings.Mode) -> None:
+        async with place.database.transaction() as conn:
+            await settings.set_mode(conn, SYSTEM, wanted)
+
+    await mode(settings.Mode.NO_PUSH)
+    async with place.working():
+        while not await place.rows("SELECT 1 FROM task WHERE kind = 'curve.ingest' AND waits > 2"):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        waiting = await status_of(place.database, "field/inbox", digest)
+        assert waiting is not None
+        assert (waiting.status, "takes no pushes" in waiting.reason) == ("pending", True)
+        await mode(settings.Mode.NORMAL)
+        assert await place.status("field/inbox", digest) == IngestStatus("done", "", ["field/pushed-1"], 2)
 
 
 @pytest.mark.asyncio

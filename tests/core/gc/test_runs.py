@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from dataforge_registry.core.records import executions, work
+from dataforge_registry.core.access import SYSTEM
+from dataforge_registry.core.records import executions, settings, work
 from dataforge_registry.core.records.listing import Asked
 from dataforge_registry.core.work import schedule
 from dataforge_registry.core.work.deletions import Deletions
@@ -150,6 +151,18 @@ async def test_a_run_that_is_stopped_goes_on_where_it_was(yard: Yard) -> None:
     assert (done.status, done.attributes["delete_untagged"]) == ("success", True)
     assert await yard.all("SELECT count(*) FROM artifact WHERE deleted_at IS NOT NULL") == [9]
     assert await yard.database.run(lambda conn: resume_gc(conn, again, "me")) is None
+
+
+async def test_untagged_artifacts_stay_while_the_registry_is_read_only(yard: Yard) -> None:
+    layer = await yard.blob(os.urandom(LARGE))
+    await yard.image(layer, tags=[])
+    await yard.pass_time(2 * LEASE)
+    for mode, gone in ((settings.Mode.READ_ONLY, 0), (settings.Mode.NORMAL, 1)):
+        async with yard.database.transaction() as conn:
+            await settings.set_mode(conn, SYSTEM, mode)
+        done = await yard.run(await yard.start(GcParameters(delete_untagged=True)))
+        assert done.status == "success"
+        assert await yard.all("SELECT count(*) FROM artifact WHERE deleted_at IS NOT NULL") == [gone]
 
 
 async def test_a_schedule_starts_runs_with_its_parameters(yard: Yard) -> None:

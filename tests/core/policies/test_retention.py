@@ -1,5 +1,6 @@
 """What retention lets go and what stays: each template, what is needed by what stays, and what changed meanwhile."""
 
+import asyncio
 import json
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,11 +17,12 @@ from dataforge_registry.core.oci.digest import Digest
 from dataforge_registry.core.oci.errors import CurveConflict, QueryInvalid
 from dataforge_registry.core.policies.retention import EXPIRE, Rule, keeps
 from dataforge_registry.core.policies.selectors import repositories, tags
-from dataforge_registry.core.records import holds, immutable, retention
+from dataforge_registry.core.records import holds, immutable, retention, settings
 from dataforge_registry.core.records.retention_choice import choose
+from dataforge_registry.core.work import queue
 from dataforge_registry.core.work.queue import start
-from dataforge_registry.core.work.retention import BATCH
-from dataforge_registry.core.work.task import Wanted
+from dataforge_registry.core.work.retention import BATCH, RunRetention, run_policy
+from dataforge_registry.core.work.task import Kind, Wanted
 
 from ..catalogue.conftest import Shelf, frame_of, packed_of, pieces, shelf
 
@@ -340,6 +342,38 @@ async def test_what_goes_is_told_and_can_be_restored(yard: Yard) -> None:
     assert await yard.shelf.rows(moved) == [("a", "retention"), ("b", "retention")]
     back = """SELECT artifact_restore(repository_id, $1, true, '1 hour', 'me', '', '') FROM repository"""
     assert await yard.shelf.rows(back, digest) == [(["a", "b"],)]
+
+
+async def test_a_run_waits_while_the_registry_is_read_only(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a dry one does not. With no-push it goes on: what it does is no push."""
+    monkeypatch.setattr(queue, "WAIT", 0.01)
+    await yard.put("gone", "a", days=9)
+    database = yard.shelf.database
+    rules = msgspec.to_builtins([rule("latestPushedK", 0)])
+
+    async def mode(wanted: settings.Mode) -> None:
+        async with database.transaction() as conn:
+            await settings.set_mode(conn, SYSTEM, wanted)
+
+    async def until(statement: str) -> None:
+        while not await yard.shelf.rows(f"SELECT 1 WHERE {statement}"):  # noqa: ASYNC110  the event is in the database
+            await asyncio.sleep(0.02)
+
+    await mode(settings.Mode.READ_ONLY)
+    async with database.transaction() as conn:
+        policy = await retention.create(conn, SYSTEM, yard.project, rules, {"kind": ""}, True, {})
+        dry = await run_policy(conn, policy, True, "manual", "me")
+        await run_policy(conn, policy, False, "manual", "me")
+    working = queue.Queue(database, {retention.KIND: Kind(RunRetention(database, UNDO), attempts=1)})
+    running = asyncio.create_task(working.run())
+    await until(f"EXISTS (SELECT FROM execution WHERE id = {dry} AND status = 'success')")
+    await until("EXISTS (SELECT FROM task WHERE waits > 2 AND status_message LIKE '%read-only%')")
+    assert await yard.gone() == set()
+    await mode(settings.Mode.NO_PUSH)
+    await until("NOT EXISTS (SELECT FROM execution WHERE status <> 'success')")
+    assert await yard.gone() == {"gone"}
+    working.stop()
+    await running
 
 
 @pytest.mark.parametrize(

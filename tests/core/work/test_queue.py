@@ -9,8 +9,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from dataforge_registry.core.oci.errors import ReadOnly
 from dataforge_registry.core.records import work
 from dataforge_registry.core.records.database import Database
+from dataforge_registry.core.work import queue as queues
 from dataforge_registry.core.work import task as tasks
 from dataforge_registry.core.work.queue import Queue, start
 from dataforge_registry.core.work.task import Kind, Task, Wanted
@@ -326,3 +328,22 @@ async def test_a_queue_that_loses_its_connections_comes_back(database: Database,
     worker.stop()
     await running
     await cut.close()
+
+
+@pytest.mark.asyncio
+async def test_what_the_mode_forbids_waits_and_uses_up_no_attempt(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queues, "WAIT", 0.01)
+    seen: list[int] = []
+
+    async def refused(task: Task) -> None:
+        seen.append(task.attempt)
+        if len(seen) < 5:
+            raise ReadOnly("for a while")
+
+    await order(database, "odd")
+    async with working(database, {"odd": Kind(refused, attempts=1)}):
+        await until(database, ENDED)
+    assert seen == [1] * 5
+    assert (await first_task(database))["status"] == "success"

@@ -14,7 +14,9 @@ from dataforge_registry.core.work.task import Wanted
 SILENCE = 1000.0
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["claim", "beat", "release", "success", "error", "silence", "stop", "claim", "silence"]),
+        st.sampled_from(
+            ["claim", "beat", "release", "wait", "success", "error", "silence", "stop", "claim", "silence"]
+        ),
         st.integers(0, 1),
     ),
     min_size=3,
@@ -28,6 +30,7 @@ class Model:
 
     status: str = "pending"
     attempt: int = 0
+    waits: int = 0
     silent: bool = False
     stop: bool = False
     claims: dict[int, int] = field(default_factory=dict)
@@ -101,6 +104,10 @@ async def test_the_row_is_what_the_model_says(database: Database, steps: list[tu
                 model.silent = model.silent and expected is None
             elif step == "release":
                 assert await work.release_task(conn, claim, "") is model.say(worker, "pending")
+            elif step == "wait":
+                waits = model.say(worker, "pending")
+                model.waits += waits
+                assert await work.release_task(conn, claim, "", waits=True) is waits
             elif step == "success":
                 assert await work.finish_task(conn, claim, "success") is model.say(worker, "success")
             else:
@@ -112,7 +119,7 @@ async def test_the_row_is_what_the_model_says(database: Database, steps: list[tu
                     assert not await work.release_task(conn, late, "")
                     assert not await work.finish_task(conn, late, "error")
             row = await conn.fetchrow(
-                "SELECT t.status, t.attempts, t.end_time IS NOT NULL AS ended, e.status AS whole,"
+                "SELECT t.status, t.attempts, t.waits, t.end_time IS NOT NULL AS ended, e.status AS whole,"
                 " e.end_time IS NOT NULL AS whole_ended FROM task t JOIN execution e ON e.id = t.execution_id"
                 " WHERE t.id = $1",
                 task,
@@ -120,5 +127,6 @@ async def test_the_row_is_what_the_model_says(database: Database, steps: list[tu
         assert row is not None
         over = model.status in ("success", "error", "stopped")
         assert (row["status"], row["attempts"], row["ended"]) == (model.status, model.attempt, over)
+        assert row["waits"] == model.waits
         assert row["whole_ended"] is over
         assert row["whole"] == model.status if over else row["whole"] in ("pending", "running")

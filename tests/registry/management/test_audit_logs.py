@@ -1,5 +1,6 @@
 """The audit trail through the API: who sees which rows, pages, conditions."""
 
+import json
 import time
 
 from .conftest import Api
@@ -74,6 +75,24 @@ def test_gc_runs_and_its_schedule(nobody: Api, admin: Api) -> None:
     assert admin.get("/system/gc/999999999").status == 404
     assert nobody.by("ann").get("/system/gc").status == 403
     assert nobody.get("/system/gc").status == 401
+
+
+def test_a_stopped_run_of_gc_is_gone_on_with(admin: Api) -> None:
+    admin.registry.records(
+        """INSERT INTO execution (kind, trigger, status, extra_attrs)
+        VALUES ('gc', 'manual', 'stopped', '{"delete_untagged": true, "time_window": 80000, "untagged_after": 3}')
+        RETURNING id"""
+    )
+    (stopped, *_) = admin.get("/system/gc?q=status=stopped").json
+    again = {"schedule": {"type": "Manual"}, "parameters": {"resume": stopped["id"]}}
+    made = admin.send("POST", "/system/gc/schedule", again)
+    assert made.status == 201
+    resumed = made.headers["location"].rpartition("/")[2]
+    payload = admin.registry.records("SELECT payload FROM task WHERE execution_id = $1", int(resumed))[0]["payload"]
+    assert json.loads(payload)["untagged_after"] == 3
+    assert admin.post("/system/gc/schedule", {**again, "parameters": {"resume": 999999999}}).status == 400
+    assert admin.post("/system/gc/schedule", {**again, "parameters": {"resume": "x"}}).status == 400
+    assert admin.put("/system/gc/schedule", {**again, "schedule": {"type": "Daily"}}).status == 400
 
 
 def test_a_purge_runs_and_names_no_kinds(admin: Api) -> None:
