@@ -191,8 +191,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(directory: Path, mode: Mode) -> Iterator[Server]:
-    """The server under test, started in `directory` on a free loopback port and stopped as an operator would."""
+def serving(directory: Path, mode: Mode, **variables: str) -> Iterator[Server]:
+    """The server under test, started in `directory` on a free loopback port and stopped as an operator would; variables
+    are settings by environment."""
     port = free_port()
     host = f"127.0.0.1:{port}"
     target = os.environ.get("DFR_TEST_TARGET")
@@ -205,7 +206,9 @@ def serving(directory: Path, mode: Mode) -> Iterator[Server]:
         extra, ready = ({"REGISTRY_AUTH_ADMIN_PASSWORD": login[1]} if login else {}), "/health"
     log = directory.with_suffix(".log")
     with log.open("wb") as output:
-        process = subprocess.Popen(command, env=environment() | extra, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, env=environment() | extra | variables, stdout=output, stderr=subprocess.STDOUT
+        )
     try:
         wait_for(f"http://{host}{ready}", process, log)
         yield Server(host, directory, login)

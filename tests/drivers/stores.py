@@ -40,6 +40,10 @@ class S3:
             "rootdirectory": root or uuid4().hex,
         }
 
+    def environment(self, root: str) -> dict[str, str]:
+        """The same as settings of a server."""
+        return {f"REGISTRY_STORAGE_S3_{name.upper()}": value for name, value in self.parameters(root).items()}
+
     def client(self) -> Any:
         """A client of our own, to look at the bucket with."""
         return get_session().create_client(
