@@ -121,13 +121,14 @@ class World:
         return str(json.loads(answer.body)["id"])
 
     async def _retentions_id(self, project: str, things: dict[str, str]) -> str:
-        scope = {"level": "project", "ref": int(things["project_id"])}
+        number = int(things["project_id"])
+        scope = {"level": "project", "ref": number}
         body = {"algorithm": "or", "rules": [KEPT], "trigger": {"kind": "Manual"}, "scope": scope}
         policy = _id(await self.made("POST", "/api/v2.0/retentions", body))
         run = await self.made("POST", f"/api/v2.0/retentions/{policy}/executions", {"dry_run": True})
         things["eid"] = _id(run)
         async with self.registry.database.transaction() as conn:
-            await choose(conn, scope["ref"], int(things["eid"]), keeps([msgspec.convert(KEPT, Rule)]))
+            await choose(conn, number, int(things["eid"]), keeps([msgspec.convert(KEPT, Rule)]))
         tasks = await self.made("GET", f"/api/v2.0/retentions/{policy}/executions/{things['eid']}/tasks")
         things["tid"] = str(json.loads(tasks.body)[0]["id"])
         return policy
