@@ -113,7 +113,7 @@ class Claim:
     payload: dict[str, Any]
     attempt: int
     lines: int
-    waits: int
+    waits: int = 0
 
     @property
     def tries(self) -> int:

@@ -42,8 +42,10 @@ CROSS JOIN LATERAL (SELECT digest, size, generation, key, content FROM artifact_
   WHERE id = l.blob_id AND state = 'live' OFFSET 0) AS b"""
 UPDATE_VERSIONS = """UPDATE curve_version v SET verdict = q.verdict, findings = q.findings
 FROM unnest($1::bigint[], $2::text[], $3::jsonb[]) AS q(id, verdict, findings) WHERE v.id = q.id"""
-UPDATE_CURVES = """UPDATE curve c SET verdict = q.verdict FROM unnest($1::bigint[], $2::text[]) AS q(id, verdict)
-WHERE c.id = (SELECT curve_id FROM curve_version WHERE id = q.id) AND c.latest_version_id = q.id"""
+UPDATE_CURVES = """UPDATE curve c SET verdict = (SELECT verdict FROM curve_version WHERE id = c.latest_version_id)
+WHERE c.latest_version_id = ANY ($1::bigint[]) AND c.id = ANY (ARRAY(
+  SELECT v.curve_id FROM unnest($1::bigint[]) AS q(id)
+  CROSS JOIN LATERAL (SELECT curve_id FROM curve_version WHERE id = q.id OFFSET 0) AS v))"""
 UPDATE_SEGMENTS = """UPDATE segment s SET verified = true FROM unnest($1::bytea[], $2::text[]) AS q(content, digest)
 WHERE s.content_id = q.content AND s.blob_digest = q.digest AND NOT s.verified"""
 
@@ -143,6 +145,6 @@ async def record(conn: Connection, verdicts: Sequence[Verdict]) -> None:
     """Keep what was found, and which segments may be named by others."""
     versions, words = [told.version for told in verdicts], [told.verdict for told in verdicts]
     await conn.execute(UPDATE_VERSIONS, versions, words, [json.dumps(told.findings) for told in verdicts])
-    await conn.execute(UPDATE_CURVES, versions, words)
+    await conn.execute(UPDATE_CURVES, versions)
     pairs = sorted({(bytes.fromhex(content), blob) for told in verdicts for content, blob in told.verified})
     await conn.execute(UPDATE_SEGMENTS, [content for content, _ in pairs], [blob for _, blob in pairs])
