@@ -63,6 +63,14 @@ class BlobReading:
         except NotFound:
             raise await self._lost(found) from None
 
+    async def url(self, found: FoundBlob, seconds: int) -> str | None:
+        """A link to a blob in the store, good for so long; None where the store makes none, where its bytes are not
+        there yet or in memory here, or must be seen on their way."""
+        if found.inline or self._verify or self._cache.fits(found.size):
+            return None
+        with storage_errors():
+            return await self._driver.url(_key(found), seconds)
+
     def known(self, digest: str) -> bytes | None:
         """Content that is in memory, for one whose right to it is asked elsewhere."""
         return self._cache.get(digest)

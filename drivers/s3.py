@@ -51,7 +51,7 @@ class S3Store:
         self._open = AsyncExitStack()
         self._opening = asyncio.Lock()
         self._calls = asyncio.Semaphore(CALLS)
-        self._made: Any = None
+        self._made: dict[str, Any] = {}
 
     async def put(self, name: str, content: bytes | BytesIO) -> None:
         """See ObjectStore.put."""
@@ -182,7 +182,7 @@ class S3Store:
 
     async def url(self, name: str, seconds: int) -> str | None:
         """See ObjectStore.url."""
-        client = await self._client()
+        client = await self._client(self._settings.public)
         named = {"Bucket": self._settings.bucket, "Key": self._root + name}
         return str(await client.generate_presigned_url("get_object", Params=named, ExpiresIn=seconds))
 
@@ -196,7 +196,7 @@ class S3Store:
     async def close(self) -> None:
         """Give back the connections."""
         await self._open.aclose()
-        self._made = None
+        self._made.clear()
 
     async def _must_be_there(self, name: str) -> None:
         if await self.head(name) is None:
@@ -225,15 +225,15 @@ class S3Store:
             said = " ".join(str(error).split()) or type(error).__name__
             raise Unavailable(f"{operation} {key or self._settings.bucket}: {said}") from error
 
-    async def _client(self) -> Any:
-        if self._made is None:
-            async with self._opening:
-                if self._made is None:
-                    client = get_session().create_client(
-                        "s3", config=SAFE.merge(self._settings.config), **self._settings.client
-                    )
-                    self._made = await self._open.enter_async_context(client)
-        return self._made
+    async def _client(self, endpoint: str = "") -> Any:
+        """The client of the store, or of the address that others see it at."""
+        async with self._opening:
+            if endpoint not in self._made:
+                where = {"endpoint_url": endpoint} if endpoint else {}
+                config = SAFE.merge(self._settings.config)
+                client = get_session().create_client("s3", config=config, **self._settings.client | where)
+                self._made[endpoint] = await self._open.enter_async_context(client)
+        return self._made[endpoint]
 
 
 def _file(content: bytes | BytesIO) -> BytesIO:

@@ -10,19 +10,22 @@ from aiobotocore.config import AioConfig
 from .base import check_key
 
 PARAMETERS: Final = (
-    "accesskey", "secretkey", "sessiontoken", "region", "regionendpoint", "forcepathstyle", "bucket", "rootdirectory",
-    "encrypt", "keyid", "secure", "skipverify", "rootcertificates", "v4auth", "chunksize", "storageclass",
+    "accesskey", "secretkey", "sessiontoken", "region", "regionendpoint", "publicendpoint", "forcepathstyle", "bucket",
+    "rootdirectory", "encrypt", "keyid", "secure", "skipverify", "rootcertificates", "v4auth", "chunksize",
+    "storageclass",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Settings:
-    """bucket and root (empty or with `/` at its end): where objects are. client: what makes it; config: how it calls;
-    stored: said of each object that is written. part: bytes of one object of an upload."""
+    """bucket and root (empty or with `/` at its end): where objects are. client: what makes it; public: where links
+    lead, if not there; config: how it calls; stored: said of each object that is written. part: bytes of one object of
+    an upload."""
 
     bucket: str
     root: str
     client: dict[str, Any]
+    public: str
     config: AioConfig
     stored: dict[str, Any]
     part: int
@@ -50,6 +53,7 @@ def settings_of(given: Mapping[str, Any]) -> Settings:
         bucket,
         f"{check_key(root)}/" if root else "",
         _client(parameters),
+        str(parameters.get("publicendpoint", "")),
         AioConfig(s3=style),
         _stored(parameters),
         part,

@@ -23,7 +23,7 @@ from ..core.signin import SignIn
 from ..core.signing import KeyRing
 from ..core.store import Store
 from .access import TOKEN_PATH, Door
-from .backends import limits, open_database, open_store, sandbox_limits
+from .backends import limits, open_database, open_store, redirects, sandbox_limits
 from .config import Config
 from .curves.application import PREFIX as API
 from .curves.application import CurveApi
@@ -122,7 +122,7 @@ class Registry:
         people: People | None = None
         if config.auth.mode != "none":
             door, sign_in, people = await self._with_accounts(database)
-        self._distribution = Distribution(store, door, config.storage.delete.enabled)
+        self._distribution = Distribution(store, door, config.storage.delete.enabled, redirects(config))
         sandbox = await stack.enter_async_context(Sandbox(config.curves.processes, sandbox_limits(config)))
         made = MadeFiles(config.curves.file_memory, config.curves.file_disk)
         stack.push_async_callback(made.close)

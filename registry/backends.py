@@ -8,6 +8,7 @@ from ..core.store import Limits
 from ..drivers import open_driver
 from ..drivers.base import Driver
 from .config import Config, ConfigError
+from .v2.redirects import Redirects
 
 
 async def open_database(config: Config, size: int | None = None) -> Database:
@@ -49,6 +50,12 @@ def limits(config: Config) -> Limits:
         cache_blob=config.cache.blob_limit,
         verify_reads=config.storage.verify_reads,
     )
+
+
+def redirects(config: Config) -> Redirects:
+    """When readers of blobs are sent to the store."""
+    said = config.storage.redirect
+    return Redirects(not said.disable, said.least, max(1, round(said.expiry)), tuple(said.except_agents))
 
 
 def sandbox_limits(config: Config) -> SandboxLimits:

@@ -35,6 +35,7 @@ class S3(Section, frozen=True):
     rootdirectory: str = ""
     region: str = ""
     regionendpoint: str = ""
+    publicendpoint: str = ""
     forcepathstyle: bool | None = None
     accesskey: Secret = Secret("")
     secretkey: Secret = Secret("")
@@ -55,6 +56,9 @@ class InMemory(Section, frozen=True):
 
 class Redirect(Section, frozen=True):
     disable: bool = False
+    least: Size = Size(1 << 20)
+    expiry: Duration = Duration(1200)
+    except_agents: list[str] = field(default_factory=list)
 
 
 class Storage(Section, frozen=True):

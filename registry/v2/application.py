@@ -21,6 +21,7 @@ from ..errors import error_answer
 from ..origin import address
 from . import blobs, lists, manifests, uploads
 from .answer import Answer, Request
+from .redirects import Redirects
 from .routing import Route, parse
 
 ALLOWED = {
@@ -45,8 +46,9 @@ log = structlog.get_logger("v2")
 class Distribution:
     """The OCI distribution API over one store."""
 
-    def __init__(self, store: Store, door: Door, deletes: bool) -> None:
+    def __init__(self, store: Store, door: Door, deletes: bool, redirects: Redirects) -> None:
         self._store = store
+        self._redirects = redirects
         self._door = door
         self._deletes = deletes
         self._endpoints: dict[str, Callable[[Request, Route, LocalRepository], Awaitable[Answer]]] = {
@@ -125,7 +127,7 @@ class Distribution:
             return await blobs.head(request, repository, digest)
         if request.method == "DELETE":
             return await blobs.delete(repository, digest)
-        return await blobs.get(request, repository, self._store.reading, digest)
+        return await blobs.get(request, repository, self._store.reading, self._redirects, digest)
 
     async def _uploads(self, request: Request, route: Route, repository: LocalRepository) -> Answer:
         return await uploads.start(request, repository, route.name, self._store.limits.blob)

@@ -12,6 +12,7 @@ from ...core.records.lookup import FoundBlob
 from ..ranges import Span, parse_range
 from .answer import Answer, Request
 from .conditional import not_modified, wanted_range
+from .redirects import Redirects
 
 IMMUTABLE = "private, max-age=31536000, immutable"
 
@@ -24,8 +25,10 @@ async def head(request: Request, repository: LocalRepository, digest: Digest) ->
     return Answer(200, _headers(digest) | {"content-length": str(blob.size)})
 
 
-async def get(request: Request, repository: LocalRepository, reading: BlobReading, digest: Digest) -> Answer:
-    """end-2: the bytes of a blob, one range of them (206), or several (multipart/byteranges)."""
+async def get(
+    request: Request, repository: LocalRepository, reading: BlobReading, redirects: Redirects, digest: Digest
+) -> Answer:
+    """end-2: the bytes of a blob, one range of them (206), several (multipart/byteranges), or where they are (307)."""
     found = await repository.find_blob(digest)
     headers = _headers(digest)
     if not_modified(request, digest):
@@ -34,6 +37,9 @@ async def get(request: Request, repository: LocalRepository, reading: BlobReadin
     if len(spans) > 1:
         return await _multipart(reading, found, spans, headers)
     start, stop = (spans[0].start, spans[0].stop) if spans else (0, found.size)
+    elsewhere = await redirects.answer(request, reading, found, stop - start, headers)
+    if elsewhere is not None:
+        return elsewhere
     headers["content-length"] = str(stop - start)
     if spans:
         headers["content-range"] = spans[0].content_range

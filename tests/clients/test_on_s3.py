@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from ..drivers.stores import BUCKET, S3, versitygw
 from .server import Client, Mode, Server, serving, sha256
@@ -25,9 +26,10 @@ def store() -> S3:
 
 @pytest.fixture(scope="module")
 def server(store: S3) -> Iterator[Server]:
+    settings = store.environment(ROOT) | {"REGISTRY_STORAGE_REDIRECT_EXCEPT_AGENTS": "[stubborn/]"}
     with tempfile.TemporaryDirectory(prefix="dfr-s3-") as folder:
         Path(folder).chmod(0o755)
-        with serving(Path(folder) / "data", Mode("hypercorn", False), **store.environment(ROOT)) as server:
+        with serving(Path(folder) / "data", Mode("hypercorn", False), **settings) as server:
             yield server
 
 
@@ -71,9 +73,39 @@ def test_a_large_file_goes_and_comes_back(
     (client.home / "back").mkdir()
     client.run("oras", "pull", "--plain-http", "-o", "back", f"{server.host}/{repository}:v1")
     assert (client.home / "back" / "large.bin").read_bytes() == content
-    answer = server.request("GET", f"/v2/{repository}/blobs/{sha256(content)}", headers={"Range": "bytes=5-9000000"})
-    assert (answer.status_code, answer.content) == (206, content[5:9000001])
+    blob = f"/v2/{repository}/blobs/{sha256(content)}"
+    for query in ("", "?redirect=false"):
+        answer = server.request("GET", f"{blob}{query}", headers={"Range": "bytes=5-9000000"})
+        assert (answer.status_code, answer.content) == (206, content[5:9000001])
+        assert [each.status_code for each in answer.history] == ([] if query else [307])
     deadline = time.monotonic() + 30
     while not unfinished(store) <= before:  # a staging goes behind the answer
         assert time.monotonic() < deadline
         time.sleep(0.2)
+
+
+def test_readers_are_sent_to_the_bucket_where_it_is_worth_it(client: Client, server: Server, store: S3) -> None:
+    content = os.urandom(3 << 20)
+    digest = sha256(content)
+    repository = f"{server.project('links')}/file"
+    answer = server.request("POST", f"/v2/{repository}/blobs/uploads/?digest={digest}", data=content)
+    assert answer.status_code == 201, answer.text
+    blob = f"/v2/{repository}/blobs/{digest}"
+
+    def ask(method: str = "GET", query: str = "", **headers: str) -> requests.Response:
+        return server.request(method, blob + query, headers=headers, allow_redirects=False)
+
+    sent = ask()
+    assert (sent.status_code, sent.headers["Docker-Content-Digest"]) == (307, digest)
+    assert "no-store" in sent.headers["Cache-Control"]
+    link = sent.headers["Location"]
+    assert link.startswith(f"{store.endpoint}/{BUCKET}/{ROOT}/") and "X-Amz-Expires=1200" in link
+    assert requests.get(link, timeout=30).content == content
+    assert ask("HEAD").status_code == 200
+    assert ask(Range="bytes=0-99").content == content[:100]
+    assert ask(Range=f"bytes=0-{1 << 20}").status_code == 307
+    assert ask(Range="bytes=0-99,200-1500000").status_code == 206
+    assert ask(**{"If-None-Match": f'"{digest}"'}).status_code == 304
+    assert ask(query="?redirect=false").content == content
+    assert ask(**{"User-Agent": "stubborn/1.0"}).content == content
+    assert server.request("GET", f"/v2/{repository}-other/blobs/{digest}").status_code == 404

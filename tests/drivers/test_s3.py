@@ -152,6 +152,14 @@ async def test_a_link_is_good_for_the_object_alone(driver: Driver) -> None:
             assert answer.status == 403
 
 
+async def test_a_link_leads_to_where_clients_are(proxy: Proxy) -> None:
+    store = await asyncio.to_thread(versitygw)
+    driver = open_driver("s3", store.parameters() | {"publicendpoint": "https://wells.example.org"})
+    link = await driver.url(KEY, 60)
+    assert link is not None and link.startswith(f"https://wells.example.org/{BUCKET}/")
+    await driver.close()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
