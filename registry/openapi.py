@@ -18,6 +18,22 @@ _ERROR_STATUSES = {
 }
 _REFERENCE = "#/components/schemas/{name}"
 
+_SECURITY: list[dict[str, list[str]]] = [{"basic": []}, {"bearer": []}, {}]
+_SESSION = {
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "sid",
+        "description": "Of POST /c/login; over TLS a browser's is named __Host-sid.",
+    },
+    "csrf": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Harbor-CSRF-Token",
+        "description": "What the last answer to the session said: a change needs both.",
+    },
+}
+
 
 class ErrorEntry(msgspec.Struct, frozen=True):
     """What is wrong and how to mend it."""
@@ -33,8 +49,8 @@ class Errors(msgspec.Struct, frozen=True):
     errors: list[ErrorEntry]
 
 
-def document(endpoints: Sequence[Endpoint], prefix: str, title: str) -> dict[str, Any]:
-    """The whole document; prefix: what stands before each path, as `/api/v1`."""
+def document(endpoints: Sequence[Endpoint], prefix: str, title: str, browsers: bool = False) -> dict[str, Any]:
+    """The whole document; prefix: what stands before each path, as `/api/v1`; browsers: their sessions count too."""
     types: list[Any] = [Errors]
     for endpoint in endpoints:
         types += [kind for kind in (_told(endpoint), endpoint.result) if kind is not None]
@@ -42,7 +58,10 @@ def document(endpoints: Sequence[Endpoint], prefix: str, title: str) -> dict[str
     known = {repr(kind): schema for kind, schema in zip(types, schemas, strict=True)}
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
-        paths.setdefault(prefix + endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, known)
+        operation = _operation(endpoint, known)
+        if browsers and endpoint.method in ("GET", "HEAD"):
+            operation.setdefault("security", [*_SECURITY, {"session": []}])
+        paths.setdefault(prefix + endpoint.path, {})[endpoint.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": __version__},
@@ -52,9 +71,10 @@ def document(endpoints: Sequence[Endpoint], prefix: str, title: str) -> dict[str
             "securitySchemes": {
                 "basic": {"type": "http", "scheme": "basic"},
                 "bearer": {"type": "http", "scheme": "bearer"},
+                **(_SESSION if browsers else {}),
             },
         },
-        "security": [{"basic": []}, {"bearer": []}, {}],
+        "security": [*_SECURITY, *([{"session": [], "csrf": []}] if browsers else [])],
     }
 
 
@@ -68,13 +88,7 @@ def _operation(endpoint: Endpoint, known: dict[str, Any]) -> dict[str, Any]:
         "summary": endpoint.summary,
         "parameters": [*path, *_query(endpoint)],
         "responses": {
-            str(endpoint.status): {
-                "description": "The answer.",
-                "content": {
-                    kind: {"schema": known[repr(endpoint.result)] if endpoint.result is not None else {}}
-                    for kind in endpoint.produces
-                },
-            },
+            str(endpoint.status): _answer(endpoint, known),
             **{
                 str(status): {"description": text, "content": {"application/json": {"schema": known[repr(Errors)]}}}
                 for status, text in {**_ERROR_STATUSES, **endpoint.statuses}.items()
@@ -94,6 +108,13 @@ def _operation(endpoint: Endpoint, known: dict[str, Any]) -> dict[str, Any]:
         content = {endpoint.takes: {"schema": known[repr(told)]} if told is not None else {}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
+
+
+def _answer(endpoint: Endpoint, known: dict[str, Any]) -> dict[str, Any]:
+    if endpoint.result is None and endpoint.produces == (JSON,):
+        return {"description": "It is done; there is no body."}
+    schema = {} if endpoint.result is None else known[repr(endpoint.result)]
+    return {"description": "The answer.", "content": {kind: {"schema": schema} for kind in endpoint.produces}}
 
 
 def _told(endpoint: Endpoint) -> Any:

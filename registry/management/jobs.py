@@ -43,7 +43,7 @@ class ScheduleBody(msgspec.Struct, frozen=True):
 
 
 class History(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A run, or the schedule. job_parameters is JSON in a text."""
+    """A run. job_parameters is JSON in a text."""
 
     id: int
     job_name: str
@@ -56,10 +56,14 @@ class History(msgspec.Struct, frozen=True, omit_defaults=True):
     update_time: datetime | None = None
 
 
-class NoSchedule(msgspec.Struct, frozen=True):
-    """Nothing is scheduled."""
+class Planned(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The schedule; of type None where there is none, and then nothing else is said."""
 
-    schedule: When = When("None")
+    schedule: When
+    id: int = 0
+    job_name: str = ""
+    job_kind: str = ""
+    job_parameters: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ class Job:
         """What the API says of it."""
         one, schedule = f"{self.path}/{{{self.id}}}", f"{self.path}/schedule"
         return (
-            Operation("GET", schedule, "The schedule", self._schedule, result=History, needs=self.look),
+            Operation("GET", schedule, "The schedule", self._schedule, result=Planned, needs=self.look),
             Operation(
                 *("POST", schedule, "Schedule it, or run it now", self._post),
                 body=ScheduleBody,
@@ -137,11 +141,11 @@ class Job:
         async with call.database.acquire() as conn:
             found = await executions.schedule(conn, self.kind)
         if found is None or not found.enabled:
-            return answer(NoSchedule())
+            return answer(Planned(When("None")))
         parameters = {name: value for name, value in found.payload.items() if name != TYPE}
         kind = found.payload.get(TYPE, "Custom")
         when = When(kind, found.cron, found.next_run_at)
-        return answer(History(found.id, self.name, kind, json.dumps(parameters), when, "", False))
+        return answer(Planned(when, found.id, self.name, kind, json.dumps(parameters)))
 
     async def _post(self, call: Call[NoQuery]) -> Answer:
         made = await self._set(call)

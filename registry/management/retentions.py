@@ -52,10 +52,10 @@ class Execution(msgspec.Struct, frozen=True):
     id: int
     policy_id: int
     start_time: datetime
-    end_time: datetime | msgspec.UnsetType  # none while it runs
     status: str
     trigger: str
     dry_run: bool
+    end_time: datetime | msgspec.UnsetType = msgspec.UNSET  # none while it runs
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -69,9 +69,9 @@ class Task(msgspec.Struct, frozen=True):
     status_code: int
     status_revision: int
     start_time: datetime
-    end_time: datetime | msgspec.UnsetType  # none while it runs
     total: int
     retained: int
+    end_time: datetime | msgspec.UnsetType = msgspec.UNSET  # none while it runs
 
 
 async def _checked(conn: Connection, policy: Policy) -> None:
@@ -184,10 +184,10 @@ async def _executions(call: Call[Paged]) -> Answer:
             each.id,
             policy_id,
             each.start_time or each.creation_time,
-            each.end_time or msgspec.UNSET,
             each.status.capitalize(),
             each.trigger.upper(),
             bool(each.attributes.get("dry_run")),
+            each.end_time or msgspec.UNSET,
         )
         for each in found
     ]
@@ -215,9 +215,9 @@ async def _tasks(call: Call[Paged]) -> Answer:
             CODES.get(each.status, FINISHED),
             0,
             each.start_time,
-            each.end_time or msgspec.UNSET,
             each.total,
             each.retained,
+            each.end_time or msgspec.UNSET,
         )
         for each in found
     ]

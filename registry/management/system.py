@@ -69,7 +69,7 @@ async def _info(call: Call[NoQuery]) -> Answer:
 async def _document(call: Call[NoQuery]) -> Answer:
     from .application import OPERATIONS  # the list holds this one too
 
-    return answer(document(OPERATIONS, PREFIX, "DataForge Registry: management, as Harbor's API v2.0"))
+    return answer(document(OPERATIONS, PREFIX, "DataForge Registry: management, as Harbor's API v2.0", browsers=True))
 
 
 OPERATIONS = (

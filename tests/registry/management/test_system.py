@@ -29,8 +29,13 @@ def test_wrong_credentials_are_told_so_even_where_none_are_needed(nobody: Api) -
 
 
 def test_the_document_lists_every_operation(nobody: Api) -> None:
-    paths = nobody.get("/openapi.json").json["paths"]
+    document = nobody.get("/openapi.json").json
+    paths = document["paths"]
     assert "get" in paths["/api/v2.0/systeminfo"]
+    assert {"session": []} in paths["/api/v2.0/systeminfo"]["get"]["security"]
+    assert {"session": [], "csrf": []} in document["security"] and "security" not in paths["/api/v2.0/labels"]["post"]
+    schemes = document["components"]["securitySchemes"]
+    assert (schemes["session"]["name"], schemes["csrf"]["name"]) == ("sid", "X-Harbor-CSRF-Token")
 
 
 def test_a_parameter_without_a_value_was_not_sent(admin: Api, word: str) -> None:
