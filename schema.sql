@@ -135,6 +135,20 @@ COMMENT ON COLUMN robot.permissions IS 'Grants: [{kind, namespace, project_id, a
 COMMENT ON COLUMN robot.duration IS 'Days from creation to expires_at; -1: it never expires';
 COMMENT ON COLUMN robot.creator IS 'Who made it: account:12, robot:3, system:0';
 
+CREATE TABLE robot_trust (
+    trust_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    robot_id bigint NOT NULL REFERENCES robot ON DELETE CASCADE,
+    issuer text COLLATE "C" NOT NULL,
+    audience text COLLATE "C" NOT NULL,
+    conditions jsonb NOT NULL,
+    creator text NOT NULL,
+    creation_time timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX robot_trust_robot ON robot_trust (robot_id);
+CREATE INDEX robot_trust_issuer ON robot_trust (issuer, audience);
+COMMENT ON TABLE robot_trust IS 'Whose tokens are taken for a robot''s secret: of this issuer, for this audience, where all conditions hold';
+COMMENT ON COLUMN robot_trust.conditions IS '[{claim, equals} or {claim, matches, regex}]: a claim''s text, or one of its texts; regex is what the pattern in matches means to PostgreSQL';
+
 CREATE TABLE signing_key (
     kid text COLLATE "C" PRIMARY KEY,
     algorithm text NOT NULL,

@@ -19,6 +19,7 @@ from ..core.records.database import Database
 from ..core.signin import SignIn
 from ..core.signing import KeyRing, Token
 from .credentials import Basic, Bearer, credentials
+from .identity.exchange import by_token
 from .origin import header, neighbourhood, public_url
 from .sessions import Sessions, Visit
 
@@ -62,6 +63,8 @@ class Door:
             case None:
                 return ANONYMOUS
             case Basic(username, password):
+                if (token := await by_token(self._keys, username, password)) is not None:
+                    return token.principal
                 return await self._sign_in.password(username, password, neighbourhood(scope))
             case Bearer(token):
                 return await self._bearer(token, self._keys)

@@ -34,6 +34,7 @@ from .errors import error_answer
 from .forwarded import Forwarded
 from .gc_metrics import GcMetrics
 from .health import Health
+from .identity.exchange import Exchange
 from .identity.issuers import Issuers
 from .identity.pages import OidcPages
 from .identity.people import People
@@ -158,7 +159,13 @@ class Registry:
         sign_in = SignIn(database, passwords, vault, people.vouch, elsewhere=bool(auth.oidc.endpoint))
         self._tokens = _Answered(
             TokenService(
-                database, auth.token, sign_in, keys, external_url=http.external_url, form_limit=http.form_limit
+                database,
+                auth.token,
+                sign_in,
+                keys,
+                Exchange(database, issuers, auth.keyless.expiry),
+                external_url=http.external_url,
+                form_limit=http.form_limit,
             )
         )
         sessions = Sessions(database, auth.session, http.external_url, people.vouch)

@@ -153,6 +153,15 @@ class Oidc(Section, frozen=True):
     logout: bool = False
 
 
+class Keyless(Section, frozen=True):
+    """Tokens of other issuers for robots: whom administrators of projects may trust, how long a robot's token lasts."""
+
+    issuers: list[str] = field(
+        default_factory=lambda: ["https://token.actions.githubusercontent.com", "https://gitlab.com"]
+    )
+    expiry: Duration = Duration(900)
+
+
 class Auth(Section, frozen=True):
     mode: Literal["local", "none"] = "local"
     secretkey: Secret = Secret("")
@@ -160,6 +169,7 @@ class Auth(Section, frozen=True):
     token: Token = Token()
     session: Session = Session()
     oidc: Oidc = Oidc()
+    keyless: Keyless = Keyless()
 
 
 class Projects(Section, frozen=True):

@@ -1,5 +1,7 @@
 """The token service: `/service/token` (GET, and the POST of OAuth 2) and the public keys beside it.
 
+POST takes a token of another issuer too, for one of a robot that trusts it (RFC 8693; identity/exchange.py).
+
 A token says who its bearer is; what he may do is asked anew with every request. A robot's also names the actions it was
 asked for, and is good for no others. The protocol is the distribution project's token authentication, its OAuth 2 form
 RFC 6749 sections 4.3, 5 and 6.
@@ -13,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from ..core.access import ANONYMOUS, Action, Principal, Rights, permits
-from ..core.oci.errors import MethodNotAllowed, NameUnknown, QueryInvalid, Unauthorized
+from ..core.oci.errors import MethodNotAllowed, NameUnknown, QueryInvalid, TokenInvalid, Unauthorized
 from ..core.oci.names import REPOSITORY, project_of
 from ..core.records import accounts, audit, refresh_tokens
 from ..core.records.database import Database
@@ -22,6 +24,7 @@ from ..core.signing import KeyRing
 from .access import TOKEN_PATH
 from .credentials import Basic, credentials
 from .forms import Fields, read_form
+from .identity.exchange import ACCESS_TOKEN, GRANT, Exchange, Where, by_token, seconds_left
 from .origin import address, neighbourhood, public_url
 from .scopes import Asked, parse_scopes
 from .sections import Token
@@ -42,6 +45,7 @@ class TokenService:
         settings: Token,
         sign_in: SignIn,
         keys: KeyRing,
+        exchange: Exchange,
         *,
         external_url: str = "",
         form_limit: int = 64 << 10,
@@ -53,7 +57,8 @@ class TokenService:
             TOKEN_PATH: {"GET": self._get, "POST": self._post},
             JWKS_PATH: {"GET": self._jwks},
         }
-        self._lifetime = int(min(max(settings.expiry, SHORTEST), LONGEST))
+        self._lifetime = _bounded(settings.expiry)
+        self._exchange, self._exchanged_lifetime = exchange, _bounded(exchange.expiry)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; NameUnknown for other paths, MethodNotAllowed for other methods."""
@@ -69,27 +74,26 @@ class TokenService:
     async def _get(self, scope: Scope, receive: Receive) -> Response:
         """Basic credentials, or none, for a token."""
         fields = Fields(scope["query_string"], many=("scope",))
-        service = self._service(fields)
+        service, lifetime = self._service(fields), self._lifetime
         match credentials(scope):
             case None:
                 principal = ANONYMOUS
             case Basic(username, password):
-                principal = await self._password(scope, username, password)
+                principal, lifetime = await self._password(scope, username, password)
             case _:
                 raise Unauthorized("a token is had for a name and password, not for a token", headers=self._ask(scope))
         offline = fields.one("offline_token").lower() in ("true", "1")
-        return await self._token(
-            principal, fields, await self._refresh(scope, principal, fields, service) if offline else ""
-        )
+        refresh = await self._refresh(scope, principal, fields, service) if offline else ""
+        return await self._token(principal, fields, lifetime, refresh)
 
     async def _post(self, scope: Scope, receive: Receive) -> Response:
-        """The OAuth 2 form: a password or a refresh token for a token."""
+        """The OAuth 2 form: a password, a refresh token or another issuer's for a token."""
         fields = await read_form(scope, receive, self._form_limit, many=("scope",))
-        service = self._service(fields)
+        service, lifetime = self._service(fields), self._lifetime
         offline = fields.one("access_type") == "offline"
         match fields.one("grant_type"):
             case "password":
-                principal = await self._password(scope, fields.one("username"), fields.one("password"))
+                principal, lifetime = await self._password(scope, fields.one("username"), fields.one("password"))
                 refresh = await self._refresh(scope, principal, fields, service) if offline else ""
             case "refresh_token":
                 # the same token again: clients that share one would lose it to a rotation
@@ -102,16 +106,31 @@ class TokenService:
                 if stale:
                     await self._sign_in.vouch(principal)
                 refresh = refresh if offline else ""
+            case other if other == GRANT:
+                where = Where(address(scope), scope["state"].get("request_id", ""))
+                return await self._exchanged(await self._exchange.robot(fields, where), fields)
             case _:
-                raise QueryInvalid("grant_type is password or refresh_token")
-        return await self._token(principal, fields, refresh)
+                raise QueryInvalid(f"grant_type is password, refresh_token or {GRANT}")
+        return await self._token(principal, fields, lifetime, refresh)
+
+    async def _exchanged(self, robot: Principal, fields: Fields) -> Response:
+        """A token that does what the robot may, or with a scope that alone; it is the robot's password too."""
+        asked = parse_scopes(fields.all("scope"))
+        if asked:
+            robot = replace(robot, ceiling=frozenset(_actions(asked)))
+        return await self._answer(robot, asked, self._exchanged_lifetime, {"issued_token_type": ACCESS_TOKEN})
 
     async def _jwks(self, scope: Scope, receive: Receive) -> Response:
         return JSONResponse(await self._keys.jwks(), headers={"Cache-Control": "public, max-age=300"})
 
-    async def _password(self, scope: Scope, username: str, password: str) -> Principal:
+    async def _password(self, scope: Scope, username: str, password: str) -> tuple[Principal, int]:
+        """Whose they are, and how long a token for them may last: for a token no longer than that one."""
         try:
-            return await self._sign_in.password(username, password, neighbourhood(scope))
+            if (token := await by_token(self._keys, username, password)) is not None:
+                if (left := seconds_left(token)) <= 0:
+                    raise TokenInvalid("the token is expired; ask for a new one")
+                return token.principal, min(left, self._lifetime)
+            return await self._sign_in.password(username, password, neighbourhood(scope)), self._lifetime
         except Unauthorized as error:
             error.headers |= self._ask(scope)
             raise
@@ -127,21 +146,26 @@ class TokenService:
             await audit.record(conn, principal, "create", "refresh_token", client_id, **caller)
             return await refresh_tokens.create(conn, principal, service, client_id, lifetime)
 
-    async def _token(self, principal: Principal, fields: Fields, refresh: str) -> Response:
+    async def _token(self, principal: Principal, fields: Fields, lifetime: int, refresh: str) -> Response:
         asked = parse_scopes(fields.all("scope"))
         if principal.kind == "robot":  # a machine's token does what it was asked for, whatever the machine may
-            principal = replace(principal, ceiling=frozenset(_actions(asked)))
+            actions = frozenset(_actions(asked))
+            ceiling = actions if principal.ceiling is None else actions & principal.ceiling
+            principal = replace(principal, ceiling=ceiling)
+        return await self._answer(principal, asked, lifetime, {"refresh_token": refresh} if refresh else {})
+
+    async def _answer(self, principal: Principal, asked: list[Asked], lifetime: int, more: dict[str, str]) -> Response:
         granted = await self._granted(principal, asked)
-        token, issued = await self._keys.sign(principal, self._lifetime)
+        token, issued = await self._keys.sign(principal, lifetime)
         answer = {
             "token": token,
             "access_token": token,
             "token_type": "Bearer",
-            "expires_in": self._lifetime,
+            "expires_in": lifetime,
             "issued_at": datetime.fromtimestamp(issued, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "scope": " ".join(map(str, granted)),
         }
-        return JSONResponse(answer | ({"refresh_token": refresh} if refresh else {}), headers=_SECRET)
+        return JSONResponse(answer | more, headers=_SECRET)
 
     async def _granted(self, principal: Principal, asked: list[Asked]) -> list[Asked]:
         """What of it the bearer may do at this moment: told, not promised, and nothing is refused for it."""
@@ -154,7 +178,7 @@ class TokenService:
                 project = project_of(scope.name) if scope.type == "repository" else ""
                 if project not in seen:
                     seen[project] = await accounts.rights(conn, principal, project)
-                actions = tuple(name for name in scope.actions if _may(seen[project], scope, name))
+                actions = tuple(name for name in scope.actions if _may(principal, seen[project], scope, name))
                 if actions:
                     granted.append(Asked(scope.type, scope.name, actions))
         return granted
@@ -169,13 +193,19 @@ class TokenService:
         return {"WWW-Authenticate": f'Basic realm="{public_url(scope, self._external_url)}"'}
 
 
+def _bounded(seconds: float) -> int:
+    return int(min(max(seconds, SHORTEST), LONGEST))
+
+
 def _actions(asked: list[Asked]) -> Iterator[Action]:
     for scope in asked:
         if scope.type == "repository":
             yield from (Action(name) for name in scope.actions if name in tuple(Action))
 
 
-def _may(rights: Rights, scope: Asked, action: str) -> bool:
+def _may(principal: Principal, rights: Rights, scope: Asked, action: str) -> bool:
     if scope.type != "repository":
         return rights.admin
+    if principal.ceiling is not None and action not in principal.ceiling:
+        return False
     return action in tuple(Action) and permits(rights, Action(action))

@@ -5,7 +5,7 @@ with the issuer (HS256) are refused whatever header or key set says.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -61,6 +61,7 @@ class Believed:
     header: dict[str, Any]
     issuer: str
     subject: str
+    issued: float
     expires: float
     once: str
     """What names it and no other: its jti, else all that was signed."""
@@ -95,9 +96,9 @@ def usable(jwk: Any, header: Header) -> bool:
     )
 
 
-def believe(token: str, keys: Iterable[Any], issuer: str, audience: str) -> Believed:
-    """The token's claims, TokenRefused where one of the keys' owners did not make it for this audience, or its time is
-    not now. `keys` are JWKs that are `usable`."""
+def believe(token: str, keys: Iterable[Any], issuer: str, audience: str | Sequence[str]) -> Believed:
+    """The token's claims, TokenRefused where one of the keys' owners did not make it for this audience (or one of
+    these), or its time is not now. `keys` are JWKs that are `usable`."""
     header = header_of(token)
     found = list(keys)
     if len(found) != 1:
@@ -115,7 +116,7 @@ def believe(token: str, keys: Iterable[Any], issuer: str, audience: str) -> Beli
     if given.iat > time.time() + LEEWAY or given.exp <= given.iat:
         raise TokenRefused("its times cannot be")
     once = f"{issuer}\0{given.jti}" if given.jti else token.rpartition(".")[0]
-    return Believed(claims, {"alg": header.alg}, given.iss, given.sub, given.exp, once)
+    return Believed(claims, {"alg": header.alg}, given.iss, given.sub, given.iat, given.exp, once)
 
 
 _WHY: dict[type[Exception], str] = {

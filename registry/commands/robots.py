@@ -6,6 +6,7 @@ import typer
 
 from ...core.access import SYSTEM, Action
 from .options import ConfigFile, DataFolder, read
+from .robot_trust import trust_group
 
 if TYPE_CHECKING:
     from ...core.records.database import Connection
@@ -20,6 +21,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Accounts of machines, with rights of their own and an end.", no_args_is_help=True)
     for command in (create, list_robots, refresh, disable, enable, delete):
         group.command(command.__name__.removesuffix("_robots"))(command)
+    group.add_typer(trust_group(), name="trust")
     app.add_typer(group, name="robot")
 
 

@@ -8,7 +8,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -122,7 +122,7 @@ class Issuer:
                 self._told = time.monotonic()
             return self._metadata
 
-    async def verified(self, token: str, audience: str) -> Believed:
+    async def verified(self, token: str, audience: str | Sequence[str]) -> Believed:
         """What a token of this issuer for an audience says. TokenRefused."""
         header = header_of(token)
         issuer = (await self.metadata()).issuer

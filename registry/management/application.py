@@ -48,6 +48,7 @@ from . import (
     robots,
     system,
     tags,
+    trusts,
     users,
 )
 from . import projects as management_projects
@@ -67,6 +68,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *users.OPERATIONS,
     *groups.OPERATIONS,
     *robots.OPERATIONS,
+    *trusts.OPERATIONS,
     *immutable.OPERATIONS,
     *audit_logs.OPERATIONS,
     *gc.OPERATIONS,

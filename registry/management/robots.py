@@ -79,13 +79,13 @@ async def _create(call: Call[NoQuery]) -> Answer:
 
 async def _get(call: Call[NoQuery]) -> Answer:
     async with call.database.acquire() as conn:
-        return answer(shown(await _robot(conn, call, Action.ROBOT_READ, SystemAction.ROBOT_READ)))
+        return answer(shown(await readable(conn, call, Action.ROBOT_READ, SystemAction.ROBOT_READ)))
 
 
 async def _put(call: Call[NoQuery]) -> Answer:
     asked: RobotUpdate = call.body
     async with call.database.transaction() as conn:
-        robot = await _held(conn, call)
+        robot = await held(conn, call)
         level = "system" if robot.project is None else "project"
         if asked.name not in (None, "", robot.name, robot.full_name) or asked.level not in (None, "", level):
             raise QueryInvalid("a robot's name and level cannot be changed")
@@ -113,13 +113,13 @@ async def _patch(call: Call[NoQuery]) -> Answer:
     chosen: str = call.body.secret or ""
     secret, kept = await _secret(call, chosen)
     async with call.database.transaction() as conn:
-        await robots.set_secret(conn, call.principal, await _held(conn, call), kept, **call.audit)
+        await robots.set_secret(conn, call.principal, await held(conn, call), kept, **call.audit)
     return answer(RobotSecret("" if chosen else secret), headers={"cache-control": "no-store"})
 
 
 async def _delete(call: Call[NoQuery]) -> Answer:
     async with call.database.transaction() as conn:
-        robot = await _robot(conn, call, Action.ROBOT_DELETE, SystemAction.ROBOT_DELETE)
+        robot = await readable(conn, call, Action.ROBOT_DELETE, SystemAction.ROBOT_DELETE)
         await robots.delete(conn, call.principal, robot, **call.audit)
     return done()
 
@@ -132,7 +132,7 @@ async def _secret(call: Call[NoQuery], chosen: str) -> tuple[str, str]:
     return secret, await signing_in(call.services.sign_in).hash(secret)
 
 
-async def _robot(conn: Connection, call: Call[NoQuery], action: Action, of_system: SystemAction) -> Robot:
+async def readable(conn: Connection, call: Call[NoQuery], action: Action, of_system: SystemAction) -> Robot:
     """The path's robot, for one who may do this; there is none for one who may not even read it."""
     robot = await robots.get(conn, call.number("robot_id"))
     if robot.project is None:
@@ -147,9 +147,9 @@ async def _robot(conn: Connection, call: Call[NoQuery], action: Action, of_syste
     return robot
 
 
-async def _held(conn: Connection, call: Call[NoQuery]) -> Robot:
+async def held(conn: Connection, call: Call[NoQuery]) -> Robot:
     """The path's robot, for one who may change it and whatever it may do."""
-    robot = await _robot(conn, call, Action.ROBOT_UPDATE, SystemAction.ROBOT_UPDATE)
+    robot = await readable(conn, call, Action.ROBOT_UPDATE, SystemAction.ROBOT_UPDATE)
     for grant in robot.grants:
         await _check_covered(conn, call, grant)
     return robot

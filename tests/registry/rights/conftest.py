@@ -94,7 +94,14 @@ class World:
         access = [{"resource": "repository", "action": "pull"}]
         permission = {"kind": "project", "namespace": project, "access": access}
         body = {"name": "ci", "level": "project", "permissions": [permission]}
-        return _id(await self.made("POST", "/api/v2.0/robots", body))
+        things["robot_id"] = _id(await self.made("POST", "/api/v2.0/robots", body))
+        things["trust_id"] = await self._trust_id(project, things)
+        return things["robot_id"]
+
+    async def _trust_id(self, project: str, things: dict[str, str]) -> str:
+        conditions = [{"claim": "sub", "equals": "x"}]
+        body = {"issuer": "https://issuer.example", "audience": "x", "conditions": conditions}
+        return _id(await self.made("POST", f"/api/v2.0/robots/{things['robot_id']}/trusts", body))
 
     async def _label_id(self, project: str, things: dict[str, str]) -> str:
         body = {"name": "lab", "scope": "p", "project_id": int(things["project_id"])}

@@ -8,6 +8,7 @@ from dataforge_registry.drivers.memory import MemoryDriver
 from dataforge_registry.registry import app, login, metrics, tokens
 from dataforge_registry.registry.curves.application import ENDPOINTS
 from dataforge_registry.registry.health import Health
+from dataforge_registry.registry.identity.exchange import Exchange
 from dataforge_registry.registry.management.application import OPERATIONS
 from dataforge_registry.registry.sections import Token
 from dataforge_registry.registry.v2.application import ALLOWED
@@ -48,7 +49,8 @@ def _each(table: Iterable[tuple[str, Iterable[str]]]) -> Iterable[str]:
 
 
 def _tokens() -> tokens.TokenService:
-    return tokens.TokenService(None, Token(), None, None)  # type: ignore[arg-type]  # asked for its table alone
+    exchange = Exchange(None, None, 900)  # type: ignore[arg-type]  # as below
+    return tokens.TokenService(None, Token(), None, None, exchange)  # type: ignore[arg-type]  # asked for its table alone
 
 
 def _pages() -> list[Route]:

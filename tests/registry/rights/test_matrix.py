@@ -28,6 +28,7 @@ STATE = {
     "project": "name, metadata, deleted, storage_limit, artifact_limit, quota_warning",
     "project_member": "project_id, entity_type, entity_id, role_id",
     "robot": "project_id, name, description, permissions, disabled, duration",
+    "robot_trust": "issuer, audience, conditions",
     "label": "project_id, name, description, color",
     "immutable_rule": "project_id, rule, enabled",
     "retention_policy": "project_id, rules, trigger, enabled",
