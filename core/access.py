@@ -222,6 +222,12 @@ def permits(rights: Rights, action: Action) -> bool:
     return any(action in ACTIONS[role] for role in rights.roles)
 
 
+def hidden(rights: Rights, action: Action, known_by: Action) -> bool:
+    """Whether a thing of a project is answered as one that is not there, where the request does not name the project:
+    to who may neither do this with it nor what lets one know of it."""
+    return not permits(rights, action) and not permits(rights, known_by)
+
+
 def permits_system(principal: Principal, rights: Rights, action: SystemAction) -> bool:
     """Whether the principal may act on the registry as a whole; `rights` are those of no project. A token that was
     narrowed to a scope never may."""

@@ -12,7 +12,7 @@ from ...core.access import (
     Principal,
     Rights,
     SystemAction,
-    permits,
+    hidden,
     require,
     require_signed_in,
     require_system,
@@ -182,7 +182,7 @@ async def _allowed(
         case Action() as action:
             name = await _project(conn, operation, path, request)
             rights = await accounts.rights(conn, principal, name)
-            if operation.of is not None and not permits(rights, Action.PROJECT_READ):
+            if operation.of is not None and hidden(rights, action, Action.PROJECT_READ):
                 require_signed_in(principal, rights)
                 raise NotFound("there is no such thing")
             require(principal, rights, action)

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from ...core.access import Action, SystemAction, permits, require, require_system
+from ...core.access import Action, SystemAction, hidden, require, require_system
 from ...core.oci.errors import QueryInvalid
 from ...core.records import accounts, labels, projects
 from ...core.records.database import Connection
@@ -50,7 +50,7 @@ async def _require(conn: Connection, call: Call[Any], project_id: int | None, ac
         return
     name = await projects.name_of(conn, project_id)
     rights = await accounts.rights(conn, call.principal, name or "/")
-    if not permits(rights, Action.PROJECT_READ):
+    if hidden(rights, action, Action.PROJECT_READ):
         raise labels.gone()
     require(call.principal, rights, action)
 

@@ -91,8 +91,8 @@ Located = Callable[[Connection, dict[str, str]], Awaitable[int | None]]
 class Operation(Endpoint):
     """`needs`: the right, asked before anything else is done. An Action is asked in the project that the path's
     `project_name_or_id` or `project_name` names, or in the one that `of` finds (its id, None: no such thing) by the
-    path; a caller who may not even read that project is told the thing is not there. `always`: a change that a registry
-    in read-only mode takes too."""
+    path; a caller who may neither do it nor read that project is told the thing is not there. `always`: a change that a
+    registry in read-only mode takes too."""
 
     blanks_unsaid: ClassVar[bool] = True  # as in Harbor
     needs: Needs = field(kw_only=True)

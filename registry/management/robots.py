@@ -1,7 +1,7 @@
 """Robots of projects and of the system. Nobody grants one what he may not do, nor takes hold of one that may more."""
 
 from ...core import issued
-from ...core.access import Action, SystemAction, permits, permits_system, require, require_system
+from ...core.access import Action, SystemAction, hidden, permits_system, require, require_system
 from ...core.grants import ALL, MOST, Grant, check_words, covers
 from ...core.oci.errors import Denied, NotFound, QueryInvalid
 from ...core.records import accounts, projects, robots
@@ -136,12 +136,12 @@ async def readable(conn: Connection, call: Call[NoQuery], action: Action, of_sys
     """The path's robot, for one who may do this; there is none for one who may not even read it."""
     robot = await robots.get(conn, call.number("robot_id"))
     if robot.project is None:
-        if not permits_system(call.principal, call.rights, SystemAction.ROBOT_READ):
+        if not any(permits_system(call.principal, call.rights, each) for each in (of_system, SystemAction.ROBOT_READ)):
             raise NotFound("there is no such robot")
         require_system(call.principal, call.rights, of_system)
     else:
         rights = await accounts.rights(conn, call.principal, robot.project)
-        if call.principal.ceiling is not None or not permits(rights, Action.ROBOT_READ):
+        if call.principal.ceiling is not None or hidden(rights, action, Action.ROBOT_READ):
             raise NotFound("there is no such robot")
         require(call.principal, rights, action)
     return robot

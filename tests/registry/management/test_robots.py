@@ -226,3 +226,32 @@ def test_a_robot_that_is_deleted_is_refused_at_its_next_request(admin: Api, word
     for path in ("/v2/", "/v2/open/gr/tags/list", "/api/v2.0/systeminfo"):
         assert api.send("GET", path).status == bearer.send("GET", path).status == 401
     assert api.send("GET", "/service/token").status == 401
+
+
+def test_a_grant_needs_no_other_beside_it(admin: Api, word: str) -> None:
+    """Not even `project:read`; where that is lacking too, what was not granted is not there."""
+    admin.registry.project(word)
+    number = admin.get(f"/projects/{word}").json["project_id"]
+    label = {"name": "lab", "scope": "p", "project_id": number}
+    first = admin.post("/labels", label).headers["location"].removeprefix("/api/v2.0")
+    scope = {"level": "project", "ref": number}
+    policy = {"algorithm": "or", "rules": [], "trigger": {"kind": "Manual"}, "scope": scope}
+    kept = admin.post("/retentions", policy).headers["location"].removeprefix("/api/v2.0")
+
+    def robot(*words: str) -> Api:
+        access = [dict(zip(("resource", "action"), each.split(":"), strict=True)) for each in words]
+        found = made(admin, words[0].replace(":", "-"), *access, project=word)
+        return admin.by(found["name"], found["secret"])
+
+    reads, makes, ends, runs = (
+        robot("label:read"),
+        robot("label:create"),
+        robot("robot:delete"),
+        robot("tag-retention:read"),
+    )
+    assert (reads.get(first).status, reads.delete(first).status) == (200, 404)
+    assert (makes.post("/labels", {**label, "name": "new"}).status, makes.get(first).status) == (201, 404)
+    assert (runs.get(kept).status, runs.delete(kept).status, runs.get(first).status) == (200, 404, 404)
+    victim = made(admin, "victim", project=word)["id"]
+    assert (runs.delete(f"/robots/{victim}").status, ends.get(f"/robots/{victim}").status) == (404, 404)
+    assert ends.delete(f"/robots/{victim}").status == 200
