@@ -11,6 +11,9 @@ from .placed import span
 from .schema import Config, Descriptor, Document, Manifest
 
 ORIGINAL = "original-"
+READING, CURVES, WELLS = "io.dataforge.reading", "io.dataforge.curves", "io.dataforge.wells"
+"""Of a file as received: how it was read, `frame/curve` of each curve made of it in this well, parted by spaces, and in
+how many wells its curves are, where that is not one."""
 EMPTY_CONFIG = b"{}"
 """The empty descriptor's content (image-spec, manifest.md#guidance-for-an-empty-descriptor)."""
 
@@ -79,8 +82,13 @@ def original_tag(digest: str) -> str:
     return f"{ORIGINAL}{digest.removeprefix('sha256:')[:12]}"
 
 
-def original_manifest(well: Well, file: str, digest: str, size: int) -> bytes:
-    """The manifest that keeps a file as received; its blobs are the file and EMPTY_CONFIG."""
+def original_manifest(
+    well: Well, file: str, digest: str, size: int, curves: Iterable[str] = (), reading: str = "", wells: int = 1
+) -> bytes:
+    """The manifest that keeps a file as received; its blobs are the file and EMPTY_CONFIG. curves: `frame/curve` of all
+    that were made of it in this well, of `wells`; reading: how it was read."""
+    made = " ".join(sorted(curves))
+    notes = {schema.WELL: well.name, READING: reading, CURVES: made, WELLS: str(wells) if wells > 1 else ""}
     config = Descriptor(mediaType=media.OCI_EMPTY, digest=Digest.of(EMPTY_CONFIG), size=len(EMPTY_CONFIG))
     layer = Descriptor(
         mediaType=media.OCTET_STREAM, digest=Digest.parse(digest), size=size, annotations={schema.TITLE: file}
@@ -91,6 +99,6 @@ def original_manifest(well: Well, file: str, digest: str, size: int) -> bytes:
         artifactType=media.ORIGINAL,
         config=config,
         layers=[layer],
-        annotations={schema.WELL: well.name},
+        annotations={key: note for key, note in notes.items() if note or key == schema.WELL},
     )
     return schema.encode(manifest)

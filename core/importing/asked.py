@@ -1,10 +1,17 @@
 """What a child process is told of the file that it opens."""
 
+import hashlib
+from typing import Final
+
 import msgspec
 
 from ..curves import schema
 from ..curves.folder_version import Version
 from .parcel import IMPORTED, Place
+
+READERS: Final = 1
+"""Of what a file is read as. One more wherever a reader gives other curves for the same bytes than it did: then files
+that are in a registry already are read again, and their curves compared."""
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,6 +25,12 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     decimal_comma: bool = False
     source: str | None = None
     version: Version | None = None
+
+    @property
+    def recipe(self) -> str:
+        """How it is read, in 16 hex: another for each release of the readers, and for each thing that the user says."""
+        said = [READERS, self.frame, self.index, self.well, self.decimal_comma]
+        return hashlib.sha256(msgspec.json.encode(said)).hexdigest()[:16]
 
     @property
     def lineage(self) -> schema.Lineage:

@@ -12,7 +12,7 @@ from ..oci.errors import CurveConflict, PreconditionFailed, RegistryError
 from ..oci.repository import Pushable
 from .blobs import Blobs
 from .follow import follow, retitled, unchanged
-from .parcel import Place, ReadFile, Wanted
+from .parcel import IMPORTED, Place, ReadFile, Wanted
 from .report import Counts
 from .versions import push_version, version_named
 from .wells import RACES, Home
@@ -42,7 +42,9 @@ class Target:
 class CurvePush:
     """The way of one curve: `prepare` finds what it follows; `packed` None: it must be packed again; then `push`."""
 
-    def __init__(self, target: Target, home: Home, file: ReadFile, place: Place, counts: Counts) -> None:
+    def __init__(
+        self, target: Target, home: Home, file: ReadFile, place: Place, counts: Counts, before: bool = False
+    ) -> None:
         self.packed: Packed | None = None
         self._target, self._home, self._file, self._place, self._counts = target, home, file, place, counts
         self._frame = file.parcel.frames[place[0]]
@@ -51,6 +53,7 @@ class CurvePush:
         self._previous: Previous | None = None  # what `latest` names
         self._parent: Previous | None = None  # what the curve follows: the same, but for a version out of a folder
         self._fresh = not home.may_have(self._path)
+        self._before = before  # all of the file was here before: what came after it is not undone
 
     @property
     def wanted(self) -> Wanted:
@@ -77,6 +80,9 @@ class CurvePush:
         found = parent.config.frame
         if normal(found) != normal(self._frame.name):
             raise CurveError(f"{self.repository.name} is of the frame {found!r}; choose another name")
+        if self._before and not self._made(parent):
+            self.packed = unchanged(parent)
+            return
         if self._file.step:
             if await self._file.step.stands(self.repository, parent, packed.config):
                 self.packed = unchanged(parent)
@@ -84,6 +90,12 @@ class CurvePush:
             parent = self._file.step.parent(parent, packed.config)
         self._parent = parent
         self.packed = follow(packed, parent)
+
+    def _made(self, version: Previous) -> bool:
+        """Whether a version is what an import made of this very file."""
+        found, ours = version.config.original, self._frame.original
+        imported = version.config.lineage is None or version.config.lineage.operation == IMPORTED.operation
+        return imported and found is not None and ours is not None and found.sha256 == ours.sha256
 
     async def _look(self) -> Previous | None:
         """What `latest` names: as far as this import knows, which the push then makes sure of."""

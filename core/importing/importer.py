@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from ..curves import schema
 from ..curves.names import checked_project
 from ..curves.schema import Descriptor
 from ..curves.well import EMPTY_CONFIG, original_manifest
@@ -76,21 +77,24 @@ class Importer:
             homes[home.name] = home
             frames.setdefault(home.name, []).append(number)
         for name, numbers in frames.items():
-            await self._push_well(homes[name], file, numbers, pushed)
+            await self._push_well(homes[name], file, numbers, pushed, len(frames))
         return pushed
 
-    async def _push_well(self, home: Home, file: ReadFile, numbers: list[int], pushed: Pushed) -> None:
+    async def _push_well(self, home: Home, file: ReadFile, numbers: list[int], pushed: Pushed, wells: int) -> None:
         frames = {number: file.parcel.frames[number] for number in numbers}
         for frame in frames.values():
             _count(home, frame, pushed.report)
-        if not self._again and file.content is not None and await _complete(home, frames.values()):
+        known = not self._again and file.content is not None and not (file.partly and not home.fresh)
+        if known and await _complete(home, frames.values()):
             curves = sum(len(frame.curves) for frame in frames.values())
             pushed.report.curves += curves
             self._target.advance(curves)
             return
-        kept = await self._keep(home, file, file.parcel.frames[numbers[0]], pushed.report)
+        first = file.parcel.frames[numbers[0]]
+        before = file.content is not None and await self._before(home, first)
+        blobs = () if before else await self._keep(home, file, first, pushed.report)
         curves_ = [
-            CurvePush(self._target, home, file, (number, place), pushed.report)
+            CurvePush(self._target, home, file, (number, place), pushed.report, before and not self._again)
             for number, frame in frames.items()
             for place in range(len(frame.curves))
         ]
@@ -106,32 +110,37 @@ class Importer:
         lines = await asyncio.gather(*(curve.push() for curve in curves_))
         home.know(lines)
         home.renew(curve.packed.digest for curve in curves_ if curve.packed and curve.packed.changed)
-        if kept:
-            home.promise(kept.digest)
+        kept = None
+        if file.content is not None and first.original is not None and not home.promised(first.original.sha256):
+            digest, paths = f"sha256:{first.original.sha256}", [line.annotations[schema.REPOSITORY] for line in lines]
+            said = (first.original.file, digest, file.parcel.size, paths, file.recipe, wells)
+            kept = Kept(digest, original_manifest(first.well, *said), blobs, before)
+            pushed.report.blobs_reused += before
+            home.promise(digest)
         pushed.rest.append((home, lines, kept))
 
-    async def _keep(self, home: Home, file: ReadFile, frame: FrameParcel, report: FileReport) -> Kept | None:
-        """The file as received, its bytes sent; None where the registry has it, or it came out of a folder."""
+    async def _before(self, home: Home, frame: FrameParcel) -> bool:
+        """Whether all of the file was in the well before, whatever became of its curves since."""
+        return frame.original is not None and await home.keeps(f"sha256:{frame.original.sha256}")
+
+    async def _keep(self, home: Home, file: ReadFile, frame: FrameParcel, report: FileReport) -> Sequence[bytes]:
+        """The bytes of the file as received, sent, or those that go with its manifest; none out of a folder."""
         if file.content is None or frame.original is None:
-            return None
+            return ()
         digest, size = Digest.parse(f"sha256:{frame.original.sha256}"), file.parcel.size
-        if await home.keeps(digest):
-            report.blobs_reused += 1
-            return None
-        manifest = original_manifest(frame.well, frame.original.file, digest, size)
         if home.repository.bundles and size <= ALONG:
             content = file.content
             if isinstance(content, Path):
                 content = await asyncio.to_thread(content_of, content, digest, size)
             for blob in (content, EMPTY_CONFIG):
                 self.blobs.goes_along(home.repository, blob, report)
-            return Kept(digest, manifest, (content, EMPTY_CONFIG))
+            return content, EMPTY_CONFIG
         if isinstance(file.content, Path):
             await self.blobs.push_file(home.repository, file.content, digest, size, report, home.fresh)
         else:
             await self.blobs.push(home.repository, file.content, report, home.fresh)
         await self.blobs.push(home.repository, EMPTY_CONFIG, report, home.fresh)
-        return Kept(digest, manifest)
+        return ()
 
 
 def _count(home: Home, frame: FrameParcel, report: FileReport) -> None:

@@ -67,6 +67,8 @@ class ReadFile:
     blobs: Sequence[bytes] = field(repr=False)
     repack: Repack = field(repr=False)
     step: "Step | None" = None  # of a version out of a folder
+    recipe: str = ""  # how it was read
+    partly: bool = False  # the registry said that not all of it is there
 
     def packed(self, place: Place) -> Packed:
         """A curve as the first version of its repository."""

@@ -23,9 +23,11 @@ async def tables_in(sandbox: Sandbox, reading: Reading) -> list[Version]:
     return msgspec.convert((await sandbox.run(_READ_TABLES, msgspec.to_builtins(reading)))[0], list[Version])
 
 
-async def read_in(sandbox: Sandbox, reading: Reading, name: str, step: Step | None = None) -> ReadFile:
+async def read_in(
+    sandbox: Sandbox, reading: Reading, name: str, step: Step | None = None, partly: bool = False
+) -> ReadFile:
     """A file, read in a child; name: what it is called in reports; step: where it stands among the versions of a
-    folder's curve. CurveError where it cannot be."""
+    folder's curve; partly: see ReadFile. CurveError where it cannot be."""
     result, blobs = await sandbox.run(_READ_FILE, msgspec.to_builtins(reading))
 
     async def repack(wanted: Sequence[Wanted]) -> list[Packed]:
@@ -39,4 +41,5 @@ async def read_in(sandbox: Sandbox, reading: Reading, name: str, step: Step | No
         ]
 
     parcel = parsed(result)
-    return ReadFile(name, None if parcel.folder else Path(reading.path), parcel, blobs, repack, step)
+    content = None if parcel.folder else Path(reading.path)
+    return ReadFile(name, content, parcel, blobs, repack, step, reading.recipe, partly)

@@ -27,11 +27,13 @@ PAUSE = 1.0
 
 @dataclass(frozen=True)
 class Kept:
-    """A file as received. blobs: those that go with its manifest; others stand in the well's repository."""
+    """A file as received. blobs: those that go with its manifest; others stand in the well's repository. before: it
+    is there, and its manifest is written only where that would say something else."""
 
     digest: str
     manifest: bytes
     blobs: Sequence[bytes] = field(default=(), repr=False)
+    before: bool = False
 
 
 class Home:
@@ -48,6 +50,7 @@ class Home:
         self._new: set[str] = set()
         self._waiting: dict[str, Descriptor] = {}
         self._kept: dict[str, bool] = {}
+        self._promised: set[str] = set()
         self._writing: asyncio.Task[int] | None = None
         self._one = asyncio.Lock()
 
@@ -82,6 +85,11 @@ class Home:
     def promise(self, digest: str) -> None:
         """The curves of a file are here; the rest of it follows before this import ends."""
         self._kept[digest] = True
+        self._promised.add(digest)
+
+    def promised(self, sha256: str) -> bool:
+        """Whether the rest of a file is on its way."""
+        return f"sha256:{sha256}" in self._promised
 
     async def keeps(self, digest: str) -> bool:
         """Whether all of a file is here: the file itself is pushed last."""
@@ -104,8 +112,10 @@ class Home:
         sent = await asyncio.shield(self._writing)
         counts.sent += sent if first else 0
         if kept:
-            tags = [original_tag(kept.digest)]
-            await self.repository.push_manifest(kept.manifest, media.OCI_MANIFEST, tags, blobs=kept.blobs)
+            tag = original_tag(kept.digest)
+            if kept.before and (await self.repository.get_manifest(tag))[1] == kept.manifest:
+                return
+            await self.repository.push_manifest(kept.manifest, media.OCI_MANIFEST, [tag], blobs=kept.blobs)
             counts.sent += len(kept.manifest)
 
     async def _write(self) -> int:

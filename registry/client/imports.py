@@ -19,6 +19,7 @@ from ...core.importing.report import FileReport, Status
 from ...core.oci import errors
 from ...core.oci.errors import RegistryError
 from ...core.sandbox import Sandbox
+from .known import Known
 from .parts import Part
 
 ROOM = 96 << 20
@@ -69,10 +70,14 @@ class Room:
 
 
 class ImportRun:
-    """One import. `reports` grows as files are done, and is there also where `run` is cancelled."""
+    """One import. `reports` grows as files are done, and is there also where `run` is cancelled.
 
-    def __init__(self, importer: Importer, sandbox: Sandbox, watch: Watch) -> None:
+    known: what need not be read; None: all is.
+    """
+
+    def __init__(self, importer: Importer, sandbox: Sandbox, watch: Watch, known: Known | None = None) -> None:
         self.reports: list[FileReport] = []
+        self._known = known
         self._importer, self._sandbox, self._watch = importer, sandbox, watch
         self._room = Room()
         self._hopeless: RegistryError | None = None
@@ -103,8 +108,13 @@ class ImportRun:
             return None
         part = taken.part
         self._watch.opened(part.name)
+        if self._known and (report := await self._known.report(part)):
+            report.seconds = time.monotonic() - taken.started
+            self._close(taken, report)
+            return None
+        partly = self._known is not None
         try:
-            return taken, await read_in(self._sandbox, part.reading, part.name, part.step)
+            return taken, await read_in(self._sandbox, part.reading, part.name, part.step, partly)
         except CurveError as error:
             self._close(taken, _report(taken, "refused", str(error)))
             return None

@@ -46,10 +46,11 @@ class RemoteRegistry:
     ) -> None:
         await self.transport.__aexit__(kind, error, trace)
 
-    async def check(self) -> None:
-        """end-1: that it is there, and lets the caller in; the RegistryError that says why not."""
+    async def check(self) -> bool:
+        """end-1: whether it is one of ours; the RegistryError that says why it is not there or lets nobody in."""
         answer = await self.transport.request("GET", "/v2/")
         self._way.together = TOGETHER in answer.headers
+        return self._way.together
 
     def repository(self, name: str) -> "RemoteRepository":
         """A repository of it, whether it exists yet or not."""

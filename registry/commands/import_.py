@@ -116,12 +116,13 @@ class _Work:
     async def _run(self, found: "Found", sandbox: "Sandbox") -> None:
         from ...core.importing.importer import Importer
         from ..client.imports import ImportRun
+        from ..client.known import Known
         from ..client.parts import parts_of
         from ..client.remote import RemoteRegistry
         from .import_progress import ImportProgress
 
         async with RemoteRegistry(self._outcome.registry) as registry:
-            await registry.check()
+            ours = await registry.check()
             parts = await parts_of(sandbox, found, self._naming, self._again)
             self._outcome.names = [part.name for part in parts]
             with ImportProgress(len(parts), sum(part.size for part in parts)) as progress:
@@ -132,7 +133,8 @@ class _Work:
                     again=self._again,
                     advance=progress.curves,
                 )
-                run = ImportRun(importer, sandbox, progress)
+                known = Known(registry, self._outcome.project) if ours and not self._again else None
+                run = ImportRun(importer, sandbox, progress, known)
                 self._outcome.files = run.reports
                 await run.run(parts)
                 self._outcome.ended = True

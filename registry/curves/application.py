@@ -25,7 +25,22 @@ from ..engines.inbox import AnswerCut
 from ..errors import error_answer
 from ..origin import address
 from ..v2.answer import Answer, Request
-from . import data, diff, files, history, holds, links, openapi, pushes, search, segments, tables, welldata, wells
+from . import (
+    data,
+    diff,
+    files,
+    history,
+    holds,
+    links,
+    openapi,
+    originals,
+    pushes,
+    search,
+    segments,
+    tables,
+    welldata,
+    wells,
+)
 from .call import Call, Services
 
 PREFIX = b"/api/v1/"
@@ -37,6 +52,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *history.ENDPOINTS,
     *holds.ENDPOINTS,
     *links.ENDPOINTS,
+    *originals.ENDPOINTS,
     *pushes.ENDPOINTS,
     *search.ENDPOINTS,
     *segments.ENDPOINTS,

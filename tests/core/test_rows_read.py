@@ -19,6 +19,7 @@ from dataforge_registry.core.access import SYSTEM
 from dataforge_registry.core.body import Body
 from dataforge_registry.core.curves.origin import Well
 from dataforge_registry.core.curves.pack import Packed
+from dataforge_registry.core.curves.well import EMPTY_CONFIG, original_manifest, original_tag
 from dataforge_registry.core.local import LocalRepository
 from dataforge_registry.core.oci import media
 from dataforge_registry.core.oci.digest import Digest
@@ -31,6 +32,7 @@ from dataforge_registry.core.records import (
     credentials,
     identities,
     ingest,
+    originals,
     projects,
     repositories,
     robots,
@@ -240,8 +242,21 @@ class Calls:
         await self.ask("curve, untagged", lambda: shelf.repository(home).delete_tag("latest"))
         await self.ask("curve, deleted", lambda: shelf.repository(home).delete_manifest(Digest(first.digest)))
         content = first.config.segments[0].content
+        file = f"file of {run}".encode()
+        kept = Digest.of(file)
+        body = original_manifest(Well(f"Well {run}"), "a.las", kept, len(file), ["run-1/zz"], "0" * 16)
+        for blob in (file, EMPTY_CONFIG):
+            await shelf.repository(f"p/well-{run}").push_blob(Digest.of(blob), Body(pieces(blob), len(blob), None))
+        await shelf.repository(f"p/well-{run}").push_manifest(
+            Body(pieces(body), len(body), None), media.OCI_MANIFEST, None, [original_tag(kept)]
+        )
+        async with self.database.acquire() as conn:
+            project = await conn.fetchval("SELECT project_id FROM project WHERE name = 'p'")
+        (there,) = await originals.whole(self.database, project, [str(kept)])
+        assert (there.repository, there.curves) == (f"p/well-{run}", ["run-1/zz"])
         told = [verdicts.Verdict(1, "good", [], [(Digest(content).hex, first.manifest.layers[1].digest)])]
         await self.ask("verdict", lambda: self.database.run(lambda conn: verdicts.record(conn, told)))
+        await self.ask("originals", lambda: originals.whole(self.database, project, [str(kept)]))
         await self.ask("segments", lambda: segments.held(self.database, SYSTEM, [content]))
 
     async def catalogue(self, curve: str, new: str, packed: Packed) -> None:
