@@ -28,8 +28,10 @@ FROM unnest($1::bytea[]) WITH ORDINALITY AS q(content, n) CROSS JOIN LATERAL (
     CROSS JOIN LATERAL rights($2, $3, $4, p.name) AS x
     CROSS JOIN LATERAL (
       SELECT r.name FROM (SELECT repository_id FROM repository_blob
-        WHERE blob_id = b.id AND project_id = c.project_id AND NOT hidden LIMIT 1) AS k
-      JOIN repository r USING (repository_id) OFFSET 0) AS l
+        WHERE blob_id = b.id AND project_id = c.project_id AND NOT hidden OFFSET 0) AS k
+      CROSS JOIN LATERAL (
+        SELECT name FROM repository WHERE repository_id = k.repository_id AND deleted_at IS NULL OFFSET 0) AS r
+      LIMIT 1) AS l
     WHERE x.valid AND (x.admin OR x.public OR cardinality(x.roles) > 0 OR 'repository:pull' = ANY (x.grants))
     LIMIT 1) AS m
   LIMIT 1) AS f

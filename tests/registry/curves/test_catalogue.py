@@ -290,3 +290,18 @@ def test_values_that_are_here_already(registry: Registry, field: str) -> None:
     assert [each["content"] for each in found] == contents
     assert lookup({"contents": ["x"]}).status == 400
     assert lookup({"contents": contents * 1001}).status == 400
+
+
+def test_values_of_a_deleted_repository_are_nowhere(registry: Registry, name: str) -> None:
+    """Nobody is sent to mount them from where they can no longer be had."""
+    project = registry.project(name.replace("/", "-") + "-gone")
+    config = pushed(registry, f"{project}/w/f/gr", frame(smooth(300, 77))).config
+    body = json.dumps({"contents": [segment.content for segment in config.segments]}).encode()
+
+    def found() -> Any:
+        return json.loads(registry.send("POST", "/api/v1/segments:lookup", body).body)["segments"]
+
+    while not found():
+        pass  # until the job has judged it
+    assert registry.send("DELETE", f"/api/v2.0/projects/{project}/repositories/w%252Ff%252Fgr").status == 200
+    assert found() == []
