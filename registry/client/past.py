@@ -24,6 +24,17 @@ async def as_of(registry: RemoteRegistry, reference: Reference, at: str | None) 
     return Reference(reference.segments, moves[0]["to"], reference.base)
 
 
+async def moves(registry: RemoteRegistry, reference: Reference, most: int) -> list[dict[str, Any]]:
+    """The moves of a tag, the last first: `from` and `to` (digests, or None), `user` and `time`. CurveError for a
+    digest, which never moves."""
+    if ":" in reference.target:
+        raise CurveError(f"{reference.target[:19]}... is a digest and never moves: name a tag, as {reference}:latest")
+    path = f"/api/v1/projects/{reference.segments[0]}/history"
+    query = [("repository", reference.repository), ("tag", reference.target), ("limit", str(most))]
+    found: list[dict[str, Any]] = (await call(registry, "GET", path, query)).json()["moves"]
+    return found
+
+
 async def undelete(registry: RemoteRegistry, reference: Reference, at: str | None = None) -> dict[str, Any]:
     """Bring a deleted artifact back (a reference by digest, with its tags), or a tag to where it was (with a time: to
     what it named then). `digest` and `tags` of what is there again."""

@@ -1,6 +1,6 @@
-"""`dfr log`: the versions of a curve, newest first."""
+"""`dfr log`: the versions of a curve, newest first, or the moves of a tag."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ...core.curves.names import Reference
     from ..client.history import Step
 
-Ref = Annotated[str, typer.Argument(metavar="REF", help="PROJECT/WELL/FRAME/CURVE")]
+Ref = Annotated[str, typer.Argument(metavar="REF", help="PROJECT/WELL/FRAME/CURVE, of --moves with :TAG")]
 Most = Annotated[int, typer.Option("-n", "--most", help="At most that many versions.", min=1, max=1000)]
 _SHORT = 12
 
@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
 def log(
     ref: Ref,
     most: Most = 20,
+    moves: Annotated[bool, typer.Option("--moves", help="Who moved the tag, when, from where to where.")] = False,
     format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
 ) -> None:
     """List the versions of a curve, newest first. What each changed of its parent, and the bytes it brought."""
@@ -33,6 +34,9 @@ def log(
         if format not in ("text", "json"):
             raise CurveError(f"--format is text or json, not {format!r}")
         reference = Reference.parse(ref)
+        if moves:
+            _print_moves(screen.run(_moves(reference, most)), format)
+            return
         steps = screen.run(_log(reference, most))
         if format == "json":
             _print_json(steps)
@@ -46,6 +50,29 @@ async def _log(reference: "Reference", most: int) -> "list[Step]":
 
     async with RemoteRegistry(screen.address(reference.base)) as registry:
         return await history(registry, reference, most)
+
+
+async def _moves(reference: "Reference", most: int) -> "list[dict[str, Any]]":
+    from ..client.past import moves
+    from ..client.remote import RemoteRegistry
+
+    async with RemoteRegistry(screen.address(reference.base)) as registry:
+        return await moves(registry, reference, most)
+
+
+def _print_moves(found: "list[dict[str, Any]]", format: str) -> None:
+    import json
+
+    from rich.markup import escape
+
+    if format == "json":
+        print(json.dumps(found, ensure_ascii=False))
+        return
+    table = screen.table("time", "who", "from", "to")
+    for move in found:
+        ends = ((move[end] or "-").partition(":")[2][:_SHORT] or "-" for end in ("from", "to"))
+        table.add_row(move["time"][:19], escape(move["user"]), *ends)
+    screen.console().print(table)
 
 
 def _print(steps: "list[Step]") -> None:

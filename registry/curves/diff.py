@@ -16,7 +16,8 @@ from ...core.oci.media import JSON
 from ..endpoint import Endpoint, answer, described
 from ..v2.answer import Answer
 from .call import Call
-from .opened import open_curve
+from .opened import named_at, open_curve
+from .times import At
 
 Ref = Annotated[str, msgspec.Meta(min_length=1, max_length=2048)]
 
@@ -26,6 +27,8 @@ class DiffQuery(msgspec.Struct, frozen=True, rename={"old": "from", "new": "to"}
 
     old: Annotated[Ref, described("The old version: PROJECT/WELL[/FRAME/CURVE][:TAG|@TAG|@DIGEST].")]
     new: Annotated[Ref, described("The new version.")]
+    from_at: At = None
+    to_at: At = None
 
 
 def _reference(text: str, *lengths: int) -> Reference:
@@ -36,8 +39,8 @@ def _reference(text: str, *lengths: int) -> Reference:
 
 
 async def _curves(call: Call[DiffQuery]) -> Answer:
-    old = await open_curve(call, _reference(call.query.old, 4))
-    new = await open_curve(call, _reference(call.query.new, 4))
+    old = await open_curve(call, _reference(call.query.old, 4), call.query.from_at)
+    new = await open_curve(call, _reference(call.query.new, 4), call.query.to_at)
     blobs = [old.raw, *await old.blobs([old.config_digest]), new.raw, *await new.blobs([new.config_digest])]
     sandbox, limit = call.services.sandbox, call.services.file_limit
     if old.size + new.size > limit:
@@ -52,13 +55,16 @@ async def _curves(call: Call[DiffQuery]) -> Answer:
 
 async def _wells(call: Call[DiffQuery]) -> Answer:
     old, new = _reference(call.query.old, 2), _reference(call.query.new, 2)
-    return answer(diff_wells(await _index(call, old), await _index(call, new)))
+    return answer(diff_wells(await _index(call, old, call.query.from_at), await _index(call, new, call.query.to_at)))
 
 
-async def _index(call: Call[DiffQuery], reference: Reference) -> Manifest:
-    _, raw = await call.repository(reference.repository).get_manifest(reference.target)
+async def _index(call: Call[DiffQuery], reference: Reference, at: str | None) -> Manifest:
+    target = reference.target
+    if at is not None and ":" not in target:
+        target = await named_at(call, reference.repository, target, at)
+    _, raw = await call.repository(reference.repository).get_manifest(target)
     index = parse_manifest(raw, media.WELL)
-    return await newest(call.repository, reference.well, index) if reference.target == LATEST else index
+    return await newest(call.repository, reference.well, index) if target == LATEST else index
 
 
 ENDPOINTS = (

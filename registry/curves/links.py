@@ -20,6 +20,7 @@ from . import files
 from .call import Call
 from .opened import OpenedCurve, open_curve
 from .sealed import GONE
+from .times import At
 
 # For pages of other origins: a link is all the right there is, so they may as well read it.
 _OPEN_TO_PAGES = {
@@ -29,10 +30,11 @@ _OPEN_TO_PAGES = {
 
 
 class LinkOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """ref: PROJECT/WELL/FRAME/CURVE[:TAG|@TAG|@DIGEST]; ttl: seconds the link is good for."""
+    """ref: PROJECT/WELL/FRAME/CURVE[:TAG|@TAG|@DIGEST]; ttl: seconds it is good for; at: what the tag named then."""
 
     ref: Annotated[str, msgspec.Meta(min_length=1, max_length=2048)]
     ttl: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    at: At = None
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -52,7 +54,7 @@ async def _make(call: Call[NoQuery]) -> Answer:
     reference = Reference.parse(order.ref)
     if reference.base is not None or len(reference.segments) != 4:
         raise QueryInvalid("a link is to one curve here: PROJECT/WELL/FRAME/CURVE[:TAG|@TAG|@DIGEST]")
-    curve = await open_curve(call, reference)
+    curve = await open_curve(call, reference, order.at)
     expires = int(time.time()) + ttl
     token = links.seal(call.principal, reference.repository, curve.digest, expires)
     base = public_url(call.request.scope, call.services.external_url)

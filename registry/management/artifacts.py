@@ -4,14 +4,16 @@ from typing import Annotated, Any
 
 import msgspec
 
-from ...core.access import Action, require
+from ...core.access import SYSTEM, Action, require
 from ...core.copying import copy
+from ...core.local import LocalRepository
 from ...core.oci.errors import CurveConflict, NotFound, QueryInvalid, Unsupported
 from ...core.oci.names import project_of
 from ...core.records import accounts, holdings, inventory, removal
 from ..endpoint import NoQuery, answer, described
 from ..v2.answer import Answer
 from .answers import created, done
+from .images import IMAGE, said_of_image
 from .lists import Listed, listed
 from .operation import Call, Operation
 from .places import ARTIFACT, ARTIFACTS, address, artifact, repository, require_deletes
@@ -46,9 +48,14 @@ async def _of_project(call: Call[OfProject]) -> Answer:
 
 async def _get(call: Call[With]) -> Answer:
     async with call.database.acquire() as conn:
-        _, found = await artifact(conn, call)
+        place, found = await artifact(conn, call)
         row = await inventory.get(conn, found.id)
-        return answer((await artifacts_of(conn, [row], call.query, whole=True))[0])
+        (shown,) = await artifacts_of(conn, [row], call.query, whole=True)
+    if shown.type == IMAGE:
+        local = LocalRepository(call.services.store, SYSTEM, place.name, call.actor)  # rights were asked
+        said = await said_of_image(local, found.digest)
+        shown = msgspec.structs.replace(shown, extra_attrs=said | shown.extra_attrs)
+    return answer(shown)
 
 
 async def _delete(call: Call[NoQuery]) -> Answer:

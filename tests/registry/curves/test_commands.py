@@ -73,6 +73,12 @@ def test_curves_are_read_as_they_were_and_brought_back(door: Registry) -> None:
         assert len(read.stdout.splitlines()) == rows + 1
     early = dfr(door, "show", ref, "--at", "2001-01-01")
     assert (early.returncode, "named nothing at 2001-01-01" in early.stderr) == (1, True), early.stderr
+    told = json.loads(dfr(door, "log", f"{ref}:latest", "--moves", "--format", "json").stdout)
+    assert [(each["from"], each["to"]) for each in told] == [(first.digest, second.digest), (None, first.digest)]
+    assert second.digest[7:19] in dfr(door, "log", ref, "--moves").stdout
+    assert "never moves" in dfr(door, "log", f"{ref}@{first.digest}", "--moves").stderr
+    links = [dfr(door, "link", ref, *at).stdout for at in ((), ("--at", then))]
+    assert all(link.startswith("http://") for link in links)
     back = dfr(door, "undelete", f"{ref}:latest", user="mia")
     assert (back.returncode, back.stdout.split()) == (0, [f"{ref}@{first.digest}", "latest"]), back.stderr
     assert mia.send("DELETE", f"/v2/{ref}/manifests/{second.digest}").status == 202

@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from ..v2.conftest import Answer, Registry, index, pushed, sha256
 from . import conftest as curves
@@ -68,6 +68,15 @@ def test_a_curve_is_read_as_it_was(registry: Registry, name: str) -> None:
         assert asked(registry.send("GET", f"{path}?at={at}"))["digest"] == packed.digest
         file = registry.send("GET", f"/api/v1/files/{repository}.parquet?at={at}")
         assert file.headers["etag"].startswith(f'"{packed.digest}')
+    diff = f"/api/v1/diff?from={repository}&to={repository}"
+    assert asked(registry.send("GET", diff))["changed"] == 0
+    assert asked(registry.send("GET", f"{diff}&from_at={then}"))["changed"] == 500
+    assert asked(registry.send("GET", f"{diff}&from_at={then}&to_at={then}"))["changed"] == 0
+    assert registry.send("GET", f"{diff}&to_at={before}").status == 404
+    assert registry.send("GET", f"{diff}&to_at=yesterday").status == 400
+    for when, packed in ((then, first), (now(registry), second)):
+        order = json.dumps({"ref": repository, "at": unquote(when)}).encode()
+        assert asked(registry.send("POST", "/api/v1/links", order), 201)["digest"] == packed.digest
     for at, status in ((before, 404), ("yesterday", 400), ("9" * 40, 400), ("0001-01-01T00:00:00%2B14:00", 400)):
         assert registry.send("GET", f"{path}/data?at={at}").status == status, at
     digest = f"{path}@{first.digest}/data?format=csv&at={before}"

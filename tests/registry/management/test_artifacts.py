@@ -45,6 +45,37 @@ def signed(registry: Registry, name: str, raw: bytes) -> bytes:
     return signature
 
 
+@pytest.mark.parametrize(
+    ("config", "shown"),
+    [
+        (
+            b'{"architecture":"arm64","os":"linux","author":"ann","created":"2026-01-02T03:04:05Z","config":{"Cmd":["a"]},'
+            b'"rootfs":{"type":"layers"},"history":[]}',
+            {
+                **{"architecture": "arm64", "os": "linux", "author": "ann", "created": "2026-01-02T03:04:05Z"},
+                "config": {"Cmd": ["a"]},
+            },
+        ),
+        (b'{"architecture":7,"os":"linux","config":[]}', {"os": "linux"}),
+        (b"[]", {}),
+        (b"{nothing", {}),
+        (b'{"os":"\\ud800"}', {}),
+        (b"[" * 100_000, {}),
+        (b'{"os":"linux","x":"' + b"x" * (256 << 10) + b'"}', {}),
+    ],
+)
+def test_an_image_says_what_its_config_says(
+    admin: Api, registry: Registry, home: str, config: bytes, shown: dict[str, Any]
+) -> None:
+    name = f"{home}/image"
+    described = registry.blob(name, config) | {"mediaType": media.OCI_CONFIG}
+    pushed(registry, name, "v1", registry.image(name) | {"config": described})
+    found = admin.get(path(name, "v1")).json
+    assert (found["type"], found["extra_attrs"]) == ("IMAGE", shown)
+    assert found.get("pull_time") is None
+    assert admin.get(path(name)).json[0]["extra_attrs"] == {}, "a list reads no blobs"
+
+
 def test_an_artifact_by_tag_and_by_digest(admin: Api, registry: Registry, home: str) -> None:
     raw = pushed(registry, f"{home}/a", "v1", registry.image(f"{home}/a", annotations={"k": "<b>v</b>"}))
     registry.put(f"{home}/a", "latest", raw)
