@@ -117,6 +117,11 @@ class Registry:
             self._process.wait()
         self._log.close()
 
+    @property
+    def process(self) -> int:
+        """The id of its first process."""
+        return self._process.pid
+
     def peak_memory(self) -> int:
         """The most bytes that the server's processes ever had resident, each at its own peak; PostgreSQL's left out."""
         peak = 0
