@@ -46,6 +46,11 @@ def _stored(condition: Condition) -> dict[str, str]:
     return {"claim": condition.claim, "matches": condition.matches, "regex": regex(condition.matches)}
 
 
+def regexes(conditions: Sequence[Condition]) -> list[str]:
+    """What their patterns mean to PostgreSQL, which alone knows whether it can use them."""
+    return [regex(each.matches) for each in conditions if each.matches]
+
+
 def read(text: str) -> tuple[Condition, ...]:
     """The conditions that `stored` gave."""
     return tuple(Condition(each["claim"], each.get("equals", ""), each.get("matches", "")) for each in json.loads(text))

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import asyncpg
+
 from ..access import Principal
 from ..identity import rules
 from ..identity.rules import Condition
@@ -36,6 +38,8 @@ LIST = """
 SELECT trust_id, issuer, audience, conditions::text, creator, creation_time FROM robot_trust WHERE robot_id = $1
 ORDER BY trust_id
 """
+
+COMPILED = "SELECT count(*) FROM unnest($1::text[]) AS r (regex) WHERE '' ~ r.regex"
 
 CREATE = """
 INSERT INTO robot_trust (robot_id, issuer, audience, conditions, creator)
@@ -113,6 +117,10 @@ async def create(
     """Make a rule; QueryInvalid where its conditions cannot be, or the robot has MOST rules."""
     rules.check(conditions)
     kept = rules.stored(conditions)
+    try:
+        await conn.fetchval(COMPILED, rules.regexes(conditions))
+    except asyncpg.InvalidRegularExpressionError as error:
+        raise QueryInvalid(f"a pattern cannot be used: {error}") from None
     made: int | None = await conn.fetchval(CREATE, robot.id, issuer, audience, kept, by.key, MOST)
     if made is None:
         raise QueryInvalid(f"a robot has at most {MOST} rules")
