@@ -92,6 +92,8 @@ class Endpoint:
             raise QueryInvalid(_said(error, "the body")) from None
         except UnicodeDecodeError:
             raise QueryInvalid("the body is not UTF-8 text") from None
+        except RecursionError:  # in a field that nobody knows; those that are known are not deep
+            raise QueryInvalid("the body is nested too deeply") from None
 
 
 def _is_list(kind: Any) -> bool:

@@ -72,6 +72,6 @@ def _untagged(selector: Selector, negated: bool) -> bool:
         return True
     try:
         said = msgspec.json.decode(selector.extras, type=Extras).untagged
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         raise QueryInvalid('extras is a JSON text such as {"untagged":true}') from None
     return bool(said) != negated

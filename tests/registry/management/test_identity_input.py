@@ -43,7 +43,11 @@ def test_any_body_has_an_answer(admin: Api, call: tuple[str, str], body: Any) ->
         assert admin.delete(answer.headers["location"].removeprefix("/api/v2.0")).status == 200
 
 
-@pytest.mark.parametrize("raw", [b"", b"{", b"\xff", b'{"username": "\xff"}', b'{"name": "\xed\xa0\x80"}', b"[" * 5000])
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"{", b"\xff", b'{"username": "\xff"}', b'{"name": "\xed\xa0\x80"}', b"[" * 5000, b'{"a":' * 5000],
+    ids=["empty", "open", "byte", "latin", "surrogate", "lists", "unknown"],
+)
 def test_what_is_no_json_is_refused(admin: Api, raw: bytes) -> None:
     for method, path in CALLS:
         assert admin.send(method, path, raw).status in (400, 404)  # 404: in a field that is not read
