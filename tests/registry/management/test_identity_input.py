@@ -65,7 +65,7 @@ def test_what_is_no_json_is_refused(admin: Api, raw: bytes) -> None:
     ),
 )
 def test_any_query_has_an_answer(admin: Api, path: str, query: dict[str, bytes]) -> None:
-    text = "&".join(f"{name}=" + "".join(f"%{byte:02x}" for byte in value) for name, value in query.items())
+    text = "&".join(f"{name}=" + "".join(f"%{byte:02x}" for byte in value[:600]) for name, value in query.items())
     assert admin.get(f"{path}?{text}").status in (200, 400, 404)
 
 
