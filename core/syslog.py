@@ -53,7 +53,8 @@ class Endpoint:
             port = parts.port
         except ValueError:
             raise ValueError(wrong) from None
-        extra = parts.path or parts.query or parts.fragment or "@" in parts.netloc
+        long = len(parts.hostname or "") > 253 or any(len(label) > 63 for label in (parts.hostname or "").split("."))
+        extra = long or parts.path or parts.query or parts.fragment or "@" in parts.netloc
         if parts.scheme not in SCHEMES or not parts.hostname or not port or extra or _UNPRINTABLE.search(text):
             raise ValueError(wrong)
         return cls(parts.scheme, parts.hostname, port)

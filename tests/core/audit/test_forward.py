@@ -192,7 +192,19 @@ def test_collectors(text: str, shown: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["log", "log:", "log:0", "log:99999", "http://log:1", "tcp://ann:secret@log:1", "log:1/x", "a b:1", "[::1:5"],
+    [
+        "log",
+        "log:",
+        "log:0",
+        "log:99999",
+        "http://log:1",
+        "tcp://ann:secret@log:1",
+        "log:1/x",
+        "a b:1",
+        "[::1:5",
+        f"{'a' * 64}:1",
+        f"{'a.' * 130}a:1",
+    ],
 )
 def test_what_is_no_collector(text: str) -> None:
     with pytest.raises(ValueError, match="is no collector: write host:port"):
