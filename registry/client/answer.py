@@ -61,6 +61,8 @@ class Answer:
             kind: type[RegistryError] = errors.BlobUnknown if "/blobs/" in path else errors.ManifestUnknown
         elif self.status == 416 and code == "BLOB_UPLOAD_INVALID":
             kind = errors.UploadRangeInvalid
+        elif self.status == 400 and code == "UNSUPPORTED":
+            kind = errors.QueryInvalid
         else:
             kind = _STATUSES.get(self.status) or _CODES.get(code, RegistryError)
         message = message or f"{method} {path} was answered with {self.status}"

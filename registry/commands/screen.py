@@ -55,14 +55,14 @@ def progress() -> "Progress":
 def one_line() -> Iterator[None]:
     """What the user is told, on standard error, instead of a traceback."""
     from ...core.curves.errors import ContentMismatch, CurveError
-    from ...core.oci.errors import RegistryError
+    from ...core.oci.errors import QueryInvalid, RegistryError
 
     try:
         yield
     except (CurveError, Failed, RegistryError) as error:
         lines = str(error) if isinstance(error, Failed) else " ".join(str(error).split())
         typer.echo("\n".join(f"dfr: {line}" for line in lines.splitlines()), err=True)
-        usage = isinstance(error, CurveError) and not isinstance(error, ContentMismatch)
+        usage = isinstance(error, CurveError | QueryInvalid) and not isinstance(error, ContentMismatch)
         raise typer.Exit(USAGE if usage else FAILURE) from None
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
