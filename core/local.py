@@ -5,36 +5,28 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from functools import partial
 from uuid import UUID, uuid4
 
-from .access import Action, Principal, permits, require
+from .access import Action, require
 from .body import Body
 from .cataloguing import describe
 from .curves.catalogue import home_of
-from .modes import check_mode
 from .oci import media
 from .oci.accessory import accessory_of
 from .oci.bundle import ALONG, BUNDLED, check_named, unbundled
 from .oci.digest import Digest
-from .oci.errors import BlobUnknown, ManifestTooLarge, ManifestUnknown, NameUnknown, UploadUnknown
+from .oci.errors import ManifestTooLarge, UploadUnknown
 from .oci.manifest import Manifest, parse
 from .oci.repository import Blob, Stored
 from .quota import Room
-from .records import artifacts, blobs, repositories, tags
-from .records.artifacts import Actor, Precondition, Push, Referrer
+from .records import artifacts, blobs, tags
+from .records.artifacts import Precondition, Push, Referrer
 from .records.lookup import FoundArtifact, FoundBlob, Home, key
 from .records.pulls import Pull
-from .store import Store
+from .standing import Standing, blob_unknown, manifest_unknown
 from .uploads import UploadSession, compare, store_body
 
 
-class LocalRepository:
+class LocalRepository(Standing):
     """One repository of this registry, as one principal sees it."""
-
-    def __init__(self, store: Store, principal: Principal, name: str, actor: Actor) -> None:
-        self._store = store
-        self._database = store.database
-        self._principal = principal
-        self._name = name
-        self._actor = actor
 
     # -- blobs ---------------------------------------------------------------------------------------------------------
 
@@ -47,7 +39,7 @@ class LocalRepository:
             and self._may(home, Action.PUSH)
             and not await blobs.extend(self._database, found.link_id, lease)
         ):
-            raise _blob_unknown()
+            raise blob_unknown()
         return Blob(digest, found.size)
 
     async def open_blob(self, digest: Digest, start: int = 0, stop: int | None = None) -> AsyncGenerator[bytes, None]:
@@ -107,7 +99,7 @@ class LocalRepository:
             and self._may(home, Action.PUSH)
             and not await artifacts.extend(self._database, found.id, lease)
         ):
-            raise _manifest_unknown()
+            raise manifest_unknown()
         return Stored(Digest(found.digest), found.media_type, found.size)
 
     async def get_manifest(self, reference: str) -> tuple[Stored, bytes]:
@@ -123,7 +115,7 @@ class LocalRepository:
         if raw is None:
             raw = await artifacts.raw(self._database, found.id)
             if raw is None:
-                raise _manifest_unknown()
+                raise manifest_unknown()
             self._store.manifests.put(found.digest, raw)
         stored = Stored(Digest(found.digest), found.media_type, found.size)
         return stored, raw, partial(self._count_pull, home, found, reference)
@@ -238,61 +230,6 @@ class LocalRepository:
             return []
         return await artifacts.referrers(self._database, home.repository_id, subject, artifact_type, after, limit)
 
-    # -- rights --------------------------------------------------------------------------------------------------------
-
-    async def _home(self) -> Home:
-        return await self._store.homes.get(key(self._principal, self._name))
-
-    def _may(self, home: Home, action: Action) -> bool:
-        ceiling = self._principal.ceiling
-        return permits(home.rights, action) and (ceiling is None or action in ceiling)
-
-    async def _existing(self, action: Action) -> int:
-        home = await self._home()
-        require(self._principal, home.rights, action)
-        if action is Action.DELETE:
-            check_mode(home.mode, push=False)
-        if home.repository_id is None:
-            raise _name_unknown()
-        return home.repository_id
-
-    async def _pushable(self) -> Home:
-        """The repository for one who may push; `_made` makes its row."""
-        home = await self._home()
-        if not self._may_make(home):
-            require(self._principal, home.rights, Action.PUSH)
-        check_mode(home.mode, push=True)
-        return home
-
-    def _may_make(self, home: Home) -> bool:
-        """Whether a push makes the project too."""
-        return home.rights.admin and self._store.limits.autocreate and home.rights.project_id is None
-
-    async def _made(self, home: Home) -> int:
-        if home.repository_id is not None:
-            return home.repository_id
-        return await self._store.makes.get(repositories.New(self._name, self._may_make(home), self._actor))
-
-    async def _linked(self, digest: Digest) -> FoundBlob | None:
-        return (await self._store.by_blob.get(key(self._principal, self._name, digest)))[1]
-
-    async def _find_blob(self, digest: Digest) -> tuple[Home, FoundBlob]:
-        home, found = await self._store.by_blob.get(key(self._principal, self._name, digest))
-        require(self._principal, home.rights, Action.PULL)
-        if found is None:
-            raise _blob_unknown()
-        return home, found
-
-    async def _find_artifact(self, reference: str) -> tuple[Home, FoundArtifact]:
-        known_by = self._store.by_digest if ":" in reference else self._store.by_tag
-        home, found = await known_by.get(key(self._principal, self._name, reference))
-        require(self._principal, home.rights, Action.PULL)
-        if home.repository_id is None:
-            raise _name_unknown()
-        if found is None:
-            raise _manifest_unknown()
-        return home, found
-
     def _count_pull(self, home: Home, found: FoundArtifact, reference: str) -> None:
         who = self._actor
         self._store.pulls.record(
@@ -318,15 +255,3 @@ async def once(content: bytes) -> AsyncIterator[bytes]:
 
 def _too_large(limit: int) -> ManifestTooLarge:
     return ManifestTooLarge(f"a manifest may have at most {limit} bytes here", {"limit": limit})
-
-
-def _blob_unknown() -> BlobUnknown:
-    return BlobUnknown("this repository has no such blob")
-
-
-def _manifest_unknown() -> ManifestUnknown:
-    return ManifestUnknown("this repository has no such tag or manifest")
-
-
-def _name_unknown() -> NameUnknown:
-    return NameUnknown("there is no such repository; the first push makes it")
