@@ -110,21 +110,21 @@ async def test_a_disabled_account_stays_out(site: Site, browser: Browser) -> Non
     assert (page.status, page.path) == (401, "/c/oidc/callback")
 
 
-@pytest.mark.parametrize(
-    ("target", "path"),
-    [
-        ("/api/v2.0/users/current/permissions?scope=/system", "/api/v2.0/users/current/permissions"),
-        *((bad, "/api/v2.0/users/current") for bad in (
-            "//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil.example", "\\\\evil.example",
-            "javascript:alert(1)", "", "/%0d%0aset-cookie:x\r\nx", "/ä", "///evil.example",
-        )),
-    ],
-)  # fmt: skip
-async def test_a_login_ends_in_this_registry(site: Site, browser: Browser, target: str, path: str) -> None:
+TARGETS = {
+    "/api/v2.0/users/current/permissions?scope=/system": "/api/v2.0/users/current/permissions",
+    **{bad: "/api/v2.0/users/current" for bad in (
+        "//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil.example", "\\\\evil.example",
+        "javascript:alert(1)", "", "/%0d%0aset-cookie:x\r\nx", "/ä", "///evil.example",
+    )},
+}  # fmt: skip
+
+
+async def test_a_login_ends_in_this_registry(site: Site, browser: Browser) -> None:
     await site.provider.person("u-8", preferred_username="gil")
     browser.person = "u-8"
-    page = await browser.go(f"{site.login}?redirect_url={quote(target)}")
-    assert (page.url.startswith(site.registry.url), page.path) == (True, path)
+    for target, path in TARGETS.items():
+        page = await browser.go(f"{site.login}?redirect_url={quote(target)}")
+        assert (page.url.startswith(site.registry.url), page.path) == (True, path), target
 
 
 async def test_the_request_says_what_it_must(site: Site, browser: Browser) -> None:
