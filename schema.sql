@@ -1702,8 +1702,10 @@ $$;
 COMMENT ON FUNCTION immutable_by IS 'The rule that keeps a tag where it is, null where none does';
 
 CREATE FUNCTION held_by(p_project bigint, p_repository bigint, p_artifact bigint) RETURNS bigint LANGUAGE sql STABLE AS $$
-  SELECT min(id) FROM hold WHERE project_id = p_project
-    AND (repository_id IS NULL OR repository_id = p_repository) AND (artifact_id IS NULL OR artifact_id = p_artifact)
+  SELECT min(id) FROM (  -- OFFSET 0: else the least id is looked for among all
+    (SELECT id FROM hold WHERE artifact_id = p_artifact OFFSET 0)
+    UNION ALL (SELECT id FROM hold WHERE project_id = p_project AND repository_id = p_repository AND artifact_id IS NULL OFFSET 0)
+    UNION ALL (SELECT id FROM hold WHERE project_id = p_project AND repository_id IS NULL OFFSET 0)) AS h
 $$;
 COMMENT ON FUNCTION held_by IS 'The hold that covers an artifact (or with nulls a repository or project itself), null where none does';
 

@@ -27,6 +27,8 @@ INSERT INTO artifact_accessory (artifact_id, repository_id, digest, subject_arti
   SELECT a.id, a.repository_id, a.digest, a.digest, '', 1 FROM n JOIN artifact a USING (digest);
 INSERT INTO tag (repository_id, artifact_id, name) SELECT a.repository_id, a.id, 't' || n FROM n JOIN artifact a USING (digest);
 INSERT INTO tag_history (repository_id, name, username) SELECT repository_id, name, '' FROM tag;
+INSERT INTO hold (project_id, repository_id, artifact_id, reason, username) SELECT a.project_id, a.repository_id, a.id, '', ''
+  FROM n JOIN artifact a USING (digest);
 INSERT INTO upload (id, repository_id, principal, expires_at, staging)
   SELECT gen_random_uuid(), r.repository_id, 'system:0', now() + '1 day', '{}' FROM n, repository r WHERE r.name = 'p/a';
 INSERT INTO upload_staging (id, state, abort_after) SELECT n, '{}', now() + '1 day' FROM n;
