@@ -115,7 +115,7 @@ class Pusher:
         name, started = self.random.choice(HOMES), time.monotonic()
         content = self.content()
         layer = await self.blob(name, content)
-        children = []
+        children, began = [], time.monotonic()  # a child's lease runs from its own push, not from the last answer
         for _ in range(2):
             self.number += 1
             note = {"annotations": {"n": str(self.number)}}
@@ -123,7 +123,6 @@ class Pusher:
             if (child := await self.promised(name, started, lambda put=put: put)) is None:  # type: ignore[misc]
                 return
             children.append(child)
-        began = time.monotonic()
         await asyncio.sleep(self.random.choice([0, 0, 0.1]))
         try:
             digest = await self.promised(name, began, lambda: self.yard.index(*children, tags=["i"], name=name))
