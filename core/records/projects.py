@@ -38,6 +38,13 @@ INSERT INTO project_member (project_id, entity_type, entity_id, role_id) VALUES 
 ON CONFLICT (project_id, entity_type, entity_id) DO UPDATE SET role_id = excluded.role_id
 """
 
+LIST_MEMBERS = """
+SELECT CASE m.entity_type WHEN 'u' THEN 'user' ELSE 'group' END, coalesce(a.username, g.name), m.role_id
+FROM project_member m LEFT JOIN account a ON m.entity_type = 'u' AND a.account_id = m.entity_id AND NOT a.deleted
+LEFT JOIN user_group g ON m.entity_type = 'g' AND g.group_id = m.entity_id
+WHERE m.project_id = $1 AND coalesce(a.username, g.name) IS NOT NULL ORDER BY 1 DESC, 2
+"""
+
 DROP_MEMBER = """
 DELETE FROM project_member WHERE project_id = $1 AND entity_type = $2 AND entity_id = $3 RETURNING id
 """
@@ -45,6 +52,12 @@ DELETE FROM project_member WHERE project_id = $1 AND entity_type = $2 AND entity
 MAKE_GROUP = "INSERT INTO user_group (name) VALUES ($1) ON CONFLICT (name) DO NOTHING RETURNING group_id"
 
 JOIN_GROUP = "INSERT INTO user_group_member (group_id, account_id) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+
+LIST_GROUPS = """
+SELECT g.name, array_agg(a.username ORDER BY a.username) FILTER (WHERE a.username IS NOT NULL)
+FROM user_group g LEFT JOIN user_group_member m USING (group_id)
+LEFT JOIN account a ON a.account_id = m.account_id AND NOT a.deleted GROUP BY g.name ORDER BY g.name
+"""
 
 LEAVE_GROUP = "DELETE FROM user_group_member WHERE group_id = $1 AND account_id = $2 RETURNING group_id"
 
@@ -126,6 +139,16 @@ async def set_member(conn: Connection, by: Principal, project: str, kind: Member
     project_id = (await find(conn, project)).id
     await conn.execute(SET_MEMBER, project_id, _ENTITY[kind], await _entity(conn, kind, name), role)
     await audit.record(conn, by, "create", "member", f"{kind} {name} role {role}", project_id=project_id)
+
+
+async def list_members(conn: Connection, project: str) -> list[tuple[Member, str, int]]:
+    """Users, then groups, by name: kind, name and role (1-5). ProjectError."""
+    return [tuple(row) for row in await conn.fetch(LIST_MEMBERS, (await find(conn, project)).id)]
+
+
+async def list_groups(conn: Connection) -> list[tuple[str, list[str]]]:
+    """All groups by name, with the names of the users in them."""
+    return [(name, users or []) for name, users in await conn.fetch(LIST_GROUPS)]
 
 
 async def remove_member(conn: Connection, by: Principal, project: str, kind: Member, name: str) -> None:

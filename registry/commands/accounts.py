@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ...core.records.database import Connection
     from ...core.records.projects import Member
 
+_ROLE_NAMES = {number: name for name, number in ROLES.items()}
 PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 Group = Annotated[str | None, typer.Option(help="A group instead of a user.")]
 
@@ -21,9 +22,9 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     groups = {
         "user": ("People who can sign in.", (create_user, list_users, disable, enable, password, cli_secret)),
-        "group": ("Sets of users that can be members together.", (join, leave)),
+        "group": ("Sets of users that can be members together.", (join, leave, list_groups)),
         "project": ("Tenants: the first segment of a repository's name.", (create_project, list_projects)),
-        "member": ("Who has which role in a project.", (add, remove)),
+        "member": ("Who has which role in a project.", (add, remove, list_members)),
         "key": ("The keys that sign tokens, and what they are sealed with.", (rotate, reseal)),
     }
     for name, (text, commands) in groups.items():
@@ -41,6 +42,8 @@ NAMES = {
     "cli_secret": "cli-secret",
     "join": "add",
     "leave": "remove",
+    "list_groups": "list",
+    "list_members": "list",
 }
 
 
@@ -183,7 +186,7 @@ def add(
         raise CommandError("write: dfr member add PROJECT USER ROLE, or dfr member add PROJECT --group NAME ROLE")
     number = _role(rest)
     administer(read(config, data), lambda conn: projects.set_member(conn, SYSTEM, project, who.kind, who.name, number))
-    print(f"{who.kind} {who.name} is {rest} of {project}")
+    print(f"{who.kind} {who.name} is {_ROLE_NAMES[number]} of {project}")
 
 
 def remove(
@@ -223,6 +226,24 @@ def reseal(config: ConfigFile = None, data: DataFolder = None) -> None:
 class _Who(NamedTuple):
     kind: "Member"
     name: str
+
+
+def list_members(project: str, config: ConfigFile = None, data: DataFolder = None) -> None:
+    """Print the members of a project, users before groups, each with its role."""
+    from ...core.records import projects
+    from ..administration import administer
+
+    for kind, name, role in administer(read(config, data), lambda conn: projects.list_members(conn, project)):
+        print(f"{kind} {name} {_ROLE_NAMES[role]}")
+
+
+def list_groups(config: ConfigFile = None, data: DataFolder = None) -> None:
+    """Print all groups, each with the users in it."""
+    from ...core.records import projects
+    from ..administration import administer
+
+    for name, users in administer(read(config, data), projects.list_groups):
+        print(" ".join([name, *users]))
 
 
 def _who(user: str, group: str | None) -> _Who:
