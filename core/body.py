@@ -77,3 +77,8 @@ class Body:
 
     def _too_large(self) -> BlobTooLarge:
         return BlobTooLarge(f"a blob may have at most {self._limit} bytes here", {"limit": self._limit})
+
+
+async def once(content: bytes) -> AsyncIterator[bytes]:
+    """Bytes as a body that comes in one piece."""
+    yield content

@@ -1,12 +1,12 @@
 """LocalRepository: where bytes and records meet. Bound to who asks and to one name; each call asks for the right."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from functools import partial
 from uuid import UUID, uuid4
 
 from .access import Action, require
-from .body import Body
+from .body import Body, once
 from .cataloguing import describe
 from .curves.catalogue import home_of
 from .oci import media
@@ -246,11 +246,6 @@ class LocalRepository(Standing):
                 who.request_id,
             )
         )
-
-
-async def once(content: bytes) -> AsyncIterator[bytes]:
-    """Bytes as a body that comes in one piece."""
-    yield content
 
 
 def _too_large(limit: int) -> ManifestTooLarge:

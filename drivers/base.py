@@ -104,6 +104,13 @@ def check_key(key: str) -> str:
     return key
 
 
+def check_staging(name: str) -> str:
+    """The id of a staging itself, one segment, or InvalidKey."""
+    if "/" in check_key(name):
+        raise InvalidKey(f"not the id of a staging: {name!r}")
+    return name
+
+
 class Driver(Protocol):
     """Bytes at keys. Every method may raise NoSpace or Unavailable, every key-taking one InvalidKey."""
 

@@ -9,7 +9,7 @@ from typing import Final
 from uuid import uuid4
 
 from . import files, many
-from .base import STAGINGS, Hash, InvalidKey, NotFound, Space, Staging, StagingLost, Stat, check_key
+from .base import STAGINGS, Hash, NotFound, Space, Staging, StagingLost, Stat, check_key, check_staging
 from .reading import Readers, Reading
 from .threads import Threads
 from .tree import Tree
@@ -163,6 +163,4 @@ class FilesystemDriver:
 
 def staging_key(staging: Staging) -> str:
     """Where a staging's bytes are. InvalidKey where its id is not a plain name."""
-    if "/" in check_key(staging.id):
-        raise InvalidKey(f"not the id of a staging: {staging.id!r}")
-    return f"{STAGINGS}/{staging.id}"
+    return f"{STAGINGS}/{check_staging(staging.id)}"

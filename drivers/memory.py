@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterab
 from typing import Final
 from uuid import uuid4
 
-from .base import Hash, InvalidKey, NotFound, Space, Staging, StagingLost, Stat, check_key
+from .base import Hash, NotFound, Space, Staging, StagingLost, Stat, check_key, check_staging
 
 PIECE: Final = 1024 * 1024
 
@@ -59,7 +59,7 @@ class MemoryDriver:
 
     async def begin(self, size: int | None = None, scope: str = "") -> Staging:
         """See Driver.begin."""
-        return Staging(_check_id(f"{scope}{uuid4().hex}"))
+        return Staging(check_staging(f"{scope}{uuid4().hex}"))
 
     async def append(self, staging: Staging, data: AsyncIterable[bytes], digester: Hash | None = None) -> Staging:
         """See Driver.append."""
@@ -90,7 +90,7 @@ class MemoryDriver:
 
     async def abort(self, staging: Staging) -> None:
         """See Driver.abort."""
-        self._stagings.pop(_check_id(staging.id), None)
+        self._stagings.pop(check_staging(staging.id), None)
 
     async def stale(self, before: float, scope: str = "") -> AsyncIterator[Staging]:
         """See Driver.stale."""
@@ -125,7 +125,7 @@ class MemoryDriver:
             raise NotFound(f"nothing is at {key}") from None
 
     def _staged(self, staging: Staging) -> bytearray:
-        content, _ = self._stagings.get(_check_id(staging.id), (bytearray(), 0.0))
+        content, _ = self._stagings.get(check_staging(staging.id), (bytearray(), 0.0))
         if len(content) < staging.size:
             raise StagingLost(f"staging {staging.id} holds {len(content)} bytes, {staging.size} were staged")
         return content
@@ -134,9 +134,3 @@ class MemoryDriver:
 async def _pieces(content: bytes, start: int, stop: int) -> AsyncGenerator[bytes, None]:
     for offset in range(max(start, 0), stop, PIECE):
         yield content[offset : min(offset + PIECE, stop)]
-
-
-def _check_id(name: str) -> str:
-    if "/" in check_key(name):
-        raise InvalidKey(f"not the id of a staging: {name!r}")
-    return name

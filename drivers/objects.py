@@ -76,6 +76,12 @@ LEAST = 5 * 1024 * 1024
 """Fewest bytes of an object that is joined and is not the last (S3: EntityTooSmall)."""
 
 
+def staging_of(name: str, pieces: Sequence[Piece]) -> Staging:
+    """The staging whose bytes are those of the pieces, in order; `pieces_of` reads it."""
+    state = {"pieces": [[piece.name, piece.size] for piece in pieces]} if pieces else {}
+    return Staging(name, sum(piece.size for piece in pieces), state)
+
+
 def pieces_of(staging: Staging) -> list[Piece]:
     """The objects that a staging's state names, in order; together they may hold more than its size."""
     return [Piece(name, size) for name, size in staging.state.get("pieces", ())]

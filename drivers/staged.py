@@ -24,8 +24,19 @@ from io import BytesIO
 from typing import Final
 from uuid import uuid4
 
-from .base import STAGINGS, Hash, InvalidKey, NotFound, Space, Staging, StagingLost, Stat, Unavailable, check_key
-from .objects import LEAST, ObjectStore, Piece, pieces_of
+from .base import (
+    STAGINGS,
+    Hash,
+    NotFound,
+    Space,
+    Staging,
+    StagingLost,
+    Stat,
+    Unavailable,
+    check_key,
+    check_staging,
+)
+from .objects import LEAST, ObjectStore, Piece, pieces_of, staging_of
 from .parts import chained, each, parts_of, size_of, store_parts
 
 PART: Final = 16 * 1024 * 1024
@@ -92,7 +103,7 @@ class ObjectDriver:
 
     async def begin(self, size: int | None = None, scope: str = "") -> Staging:
         """See Driver.begin."""
-        return Staging(_check_id(f"{scope}{uuid4().hex}"))
+        return Staging(check_staging(f"{scope}{uuid4().hex}"))
 
     async def append(self, staging: Staging, data: AsyncIterable[bytes], digester: Hash | None = None) -> Staging:
         """See Driver.append."""
@@ -110,13 +121,12 @@ class ObjectDriver:
             *held,
             *(await store_parts(self._store, _names(staging.id), chained([first], parts)) if size_of(first) else ()),
         ]
-        size = sum(piece.size for piece in stored)
-        return Staging(staging.id, size, {"pieces": [[piece.name, piece.size] for piece in stored]} if stored else {})
+        return staging_of(staging.id, stored)
 
     async def commit(self, staging: Staging, key: str) -> None:
         """See Driver.commit."""
         name = check_key(key)
-        _check_id(staging.id)
+        check_staging(staging.id)
         if await self._store.head(name) is None:
             held, cut = await self._held(staging)
             try:
@@ -138,7 +148,7 @@ class ObjectDriver:
         if cut:
             copies.append(Piece(next(names), len(cut)))
             await self._store.put(copies[-1].name, cut)
-        return Staging(fork, staging.size, {"pieces": [[piece.name, piece.size] for piece in copies]} if copies else {})
+        return staging_of(fork, copies)
 
     async def read(self, staging: Staging) -> AsyncGenerator[bytes, None]:
         """See Driver.read."""
@@ -153,7 +163,7 @@ class ObjectDriver:
         if leftover is not None:
             await self._store.drop(leftover)
             return
-        names = [stat.key async for stat in self._store.list(f"{STAGINGS}/{_check_id(staging.id)}/", "")]
+        names = [stat.key async for stat in self._store.list(f"{STAGINGS}/{check_staging(staging.id)}/", "")]
         if names:
             await self._store.delete(names)
 
@@ -195,7 +205,7 @@ class ObjectDriver:
 
     async def _held(self, staging: Staging) -> tuple[MutableSequence[Piece], bytes]:
         """The objects of the first `size` bytes, and the bytes of the one that `size` cuts through. StagingLost."""
-        _check_id(staging.id)
+        check_staging(staging.id)
         held: MutableSequence[Piece] = []
         left = staging.size
         for piece in pieces_of(staging):
@@ -247,12 +257,6 @@ class ObjectDriver:
 def _names(owner: str) -> Iterator[str]:
     while True:
         yield f"{STAGINGS}/{owner}/{uuid4().hex[:16]}"
-
-
-def _check_id(name: str) -> str:
-    if "/" in check_key(name):
-        raise InvalidKey(f"not the id of a staging: {name!r}")
-    return name
 
 
 def _lost(staging: Staging) -> StagingLost:

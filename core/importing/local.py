@@ -5,9 +5,9 @@ from functools import partial
 from pathlib import Path
 
 from ..access import Principal
-from ..body import Body
+from ..body import Body, once
 from ..curves.schema import checked
-from ..local import LocalRepository, once
+from ..local import LocalRepository
 from ..oci.digest import Digest
 from ..oci.errors import BlobUnknown, ManifestUnknown, NameUnknown
 from ..oci.repository import Blob, Held, Pushable, Stored

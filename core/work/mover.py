@@ -7,12 +7,13 @@ the same bytes at the same key twice changes nothing; each looks at a random par
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from dataforge_registry.drivers.base import Driver, DriverError
 
+from ..body import once
 from ..oci.digest import Digest, blob_key
 from ..records.database import Connection, Database
 
@@ -131,8 +132,3 @@ class Mover:
                 async with self._database.acquire() as conn:
                     await conn.execute(HAND_BACK, blob.digest, blob.generation)
         return len(cleared)
-
-
-async def once(content: bytes) -> AsyncIterator[bytes]:
-    """Bytes as the stream that a driver takes."""
-    yield content

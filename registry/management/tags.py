@@ -5,8 +5,8 @@ from typing import Annotated
 import msgspec
 
 from ...core.access import SYSTEM, Action
-from ...core.body import Body
-from ...core.local import LocalRepository, once
+from ...core.body import Body, once
+from ...core.local import LocalRepository
 from ...core.oci.digest import Digest
 from ...core.oci.errors import Conflict, CurveConflict, PreconditionFailed
 from ...core.oci.names import check_tag

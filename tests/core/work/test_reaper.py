@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
+from dataforge_registry.core.body import once
 from dataforge_registry.core.records.database import Database
-from dataforge_registry.core.work.mover import once
 from dataforge_registry.core.work.reaper import Reaper
 from dataforge_registry.drivers.base import Driver, Staging, Unavailable
 from dataforge_registry.drivers.memory import MemoryDriver
