@@ -17,6 +17,7 @@ conformance  github.com/opencontainers/distribution-spec/conformance   v0.0.0-20
 registry     github.com/distribution/distribution/v3/cmd/registry      v3.1.2
 cosign       github.com/sigstore/cosign/v3/cmd/cosign                  v3.1.3
 versitygw    github.com/versity/versitygw/cmd/versitygw               v1.8.0
+helm         helm.sh/helm/v3/cmd/helm                                  v3.22.0
 "
 # program, Debian package that brings it
 debian_programs="
@@ -25,6 +26,11 @@ docker-registry  docker-registry
 wrk              wrk
 buildah          buildah
 strace           strace
+nginx            nginx-light
+caddy            caddy
+promtool         prometheus
+docker-compose   docker-compose
+systemd-analyze  systemd
 /usr/lib/postgresql/15/bin/postgres  postgresql-15
 "
 
