@@ -31,6 +31,7 @@ caddy            caddy
 promtool         prometheus
 docker-compose   docker-compose
 systemd-analyze  systemd
+pgbouncer        pgbouncer
 /usr/lib/postgresql/15/bin/postgres  postgresql-15
 "
 

@@ -21,6 +21,8 @@ def faults(config: "Config") -> Iterator[str]:
         url = getattr(database, key)
         if url and not url.startswith(("postgresql://", "postgres://")):
             yield f"database.{key}: write postgresql://user:password@host/name"
+    if database.pooler and not database.direct_url:
+        yield "database.pooler: name the server behind the pooler in database.direct_url, for LISTEN and migrations"
     if config.gc.lease < SHORTEST_LEASE:
         yield "gc.lease: at least 1h, or a slow push may lose its blobs to gc"
     yield from _oidc(config)

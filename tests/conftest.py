@@ -2,6 +2,7 @@
 
 DFR_TEST_POSTGRES=/usr/lib/postgresql/15/bin   run on these programs instead of the bundled ones
 DFR_TEST_DATABASE_URL=postgresql://...         use this server (its role must be allowed to create databases)
+DFR_TEST_POOLER=1                              the fixture `database` goes through PgBouncer in transaction mode
 DFR_REQUIRE_TOOLS=1                            a missing foreign program fails its tests instead of skipping them
 HYPOTHESIS_PROFILE=long                        many more examples of each property
 """
@@ -25,6 +26,9 @@ from dataforge_registry.core.records.database import Database
 from dataforge_registry.core.records.embedded import PrivatePostgres
 from dataforge_registry.core.records.schema import migrate
 
+from .pgbouncer import pgbouncer
+from .pgbouncer import program as pooler_program
+
 ROOT = Path(__file__).parent.parent
 TOOLS = ROOT / ".tools" / "bin"
 MEMORY = Path("/dev/shm")
@@ -43,7 +47,7 @@ def pytest_configure() -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in item.iter_markers("tool"):
         for name in marker.args:
-            if shutil.which(name) is None:
+            if shutil.which(name) is None and not (name == "pgbouncer" and pooler_program()):
                 reason = f"{name} is not installed (make tools)"
                 if os.environ.get("DFR_REQUIRE_TOOLS") == "1":
                     pytest.fail(reason, pytrace=False)
@@ -86,17 +90,31 @@ def server_url(server_directory: Path, postgres_programs: Path | None) -> Iterat
         yield server.dsn
 
 
+@pytest.fixture(scope="session")
+def pooler_url(server_url: str, server_directory: Path) -> Iterator[str]:
+    """A PgBouncer in front of the session's server."""
+    folder = server_directory / "pooler"
+    folder.mkdir()
+    with pgbouncer(folder, server_url) as url:
+        yield url
+
+
 @dataclass
 class Databases:
     """Makes and drops databases of one server; names are unique to this process, so test processes may share it."""
 
     server_url: str
     template: str = ""
+    pooler_url: str = ""
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def url(self, name: str) -> str:
         """The address of another database of the same server."""
         return urlsplit(self.server_url)._replace(path=f"/{name}").geturl()
+
+    def pooled(self, url: str) -> str:
+        """The same database through the pooler."""
+        return urlsplit(self.pooler_url)._replace(path=urlsplit(url).path).geturl()
 
     async def create(self, template: str | None = None) -> str:
         """The name of a new database: a copy of `template`, by default of the one with today's schema."""
@@ -117,9 +135,11 @@ class Databases:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def databases(server_url: str) -> AsyncIterator[Databases]:
+async def databases(server_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Databases]:
     """The maker of databases, its template loaded from schema.sql."""
     databases = Databases(server_url)
+    if os.environ.get("DFR_TEST_POOLER") == "1":
+        databases.pooler_url = request.getfixturevalue("pooler_url")
     databases.template = await databases.create("template0")
     database = await Database.open(databases.url(databases.template), size=1)
     await migrate(database)
@@ -145,8 +165,12 @@ async def empty_database_url(databases: Databases) -> AsyncIterator[str]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def database(database_url: str) -> AsyncIterator[Database]:
+async def database(databases: Databases, database_url: str) -> AsyncIterator[Database]:
     """A fresh database with today's schema, opened."""
-    database = await Database.open(database_url, size=10)
+    if databases.pooler_url:
+        pooled = databases.pooled(database_url)
+        database = await Database.open(pooled, direct_url=database_url, pooler=True, size=10)
+    else:
+        database = await Database.open(database_url, size=10)
     yield database
     await asyncio.wait_for(database.close(), 30)

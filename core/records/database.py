@@ -77,13 +77,12 @@ AGAIN: Final = (
 class Database:
     """A pool of connections to one database. Whatever keeps it from answering is `Unavailable` (503, Retry-After)."""
 
-    def __init__(
-        self, pool: Pool, questions: Pool | None, direct_url: str, local: dict[str, str], patience: float
-    ) -> None:
+    def __init__(self, pool: Pool, questions: Pool, direct_url: str, local: dict[str, str], patience: float) -> None:
         self._pool = pool
         self._questions = questions
         self._direct_url = direct_url
-        self._local = "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in local.items())
+        self._local = _set_local(local)
+        self._asked = _set_local(local | ASKED) if local else ""
         self._patience = patience
 
     @classmethod
@@ -125,7 +124,7 @@ class Database:
 
         try:
             pool = await connections(size, PLANS)
-            questions = None if pooler else await connections(QUESTIONS, ASKED)
+            questions = await connections(QUESTIONS, ASKED)
             async with pool.acquire(timeout=patience) as conn:
                 version = conn.get_server_version().major
         except REFUSED as error:
@@ -135,7 +134,8 @@ class Database:
         if version < OLDEST_SERVER:
             await pool.close()
             raise Unavailable(f"{_place(url)} is PostgreSQL {version}: {OLDEST_SERVER} or newer is needed")
-        return cls(pool, questions, direct_url or url, limits if pooler else {}, patience)
+        local = limits | {"enable_seqscan": "off"} if pooler else {}  # what is not prepared has no plan to keep
+        return cls(pool, questions, direct_url or url, local, patience)
 
     async def close(self) -> None:
         """Give back all connections; those still in use after `patience` seconds are cut."""
@@ -148,7 +148,7 @@ class Database:
 
     @property
     def _pools(self) -> list[Pool]:
-        return [self._pool] if self._questions is None else [self._pool, self._questions]
+        return [self._pool, self._questions]
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:
@@ -173,12 +173,12 @@ class Database:
 
     async def ask(self, statement: str, *args: Any, patience: float) -> list[asyncpg.Record]:
         """The rows of a question whose conditions people choose (see QUESTIONS, ASKED), within `patience` seconds."""
-        if self._questions is not None:
-            async with self._acquired(self._questions) as conn:
+        async with self._acquired(self._questions) as conn:
+            if not self._asked:
                 return await conn.fetch(statement, *args, timeout=patience)
-        async with self.transaction() as conn:
-            await conn.execute("; ".join(f"SET LOCAL {name} = {value}" for name, value in ASKED.items()))
-            return await conn.fetch(statement, *args, timeout=patience)
+            async with conn.transaction(isolation="read_committed"):
+                await conn.execute(self._asked)
+                return await conn.fetch(statement, *args, timeout=patience)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -239,6 +239,10 @@ class Database:
             except Unavailable as error:
                 log.warning("listening on %s: %s; trying again", channel, error.__cause__ or error)
             await asyncio.sleep(1)
+
+
+def _set_local(values: dict[str, str]) -> str:
+    return "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in values.items())
 
 
 async def _keep(conn: Any) -> None:

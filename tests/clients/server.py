@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +62,7 @@ class Server:
     directory: Path
     login: tuple[str, str] | None = None
     projects: set[str] = field(default_factory=set)
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -69,9 +70,8 @@ class Server:
 
     def command(self, *arguments: str) -> None:
         """An administrative `dfr` command on this server's data."""
-        done = subprocess.run(
-            dfr(*arguments, "--data", str(self.directory)), capture_output=True, text=True, env=environment()
-        )
+        command, settings = dfr(*arguments, "--data", str(self.directory)), environment() | self.settings
+        done = subprocess.run(command, capture_output=True, text=True, env=settings)
         assert done.returncode == 0, f"dfr {' '.join(arguments)}: {done.stdout}{done.stderr}"
 
     def project(self, name: str, *flags: str) -> str:
@@ -211,7 +211,7 @@ def serving(directory: Path, mode: Mode, **variables: str) -> Iterator[Server]:
         )
     try:
         wait_for(f"http://{host}{ready}", process, log)
-        yield Server(host, directory, login)
+        yield Server(host, directory, login, settings=variables)
     finally:
         process.send_signal(signal.SIGTERM)
         try:

@@ -107,6 +107,7 @@ def test_distribution_and_harbor_files(tmp_path: Path) -> None:
         ("data: x\nhttp: {manifest_limit: 4 MB x}", "not a size: '4 MB x'"),
         ("data: x\nlog: {level: loud}", "'loud' - at `log.level`"),
         ("data: x\ngc: {lease: 30m}", "gc.lease: at least 1h"),
+        ("data: x\ndatabase: {pooler: true}", "name the server behind the pooler in database.direct_url"),
         ("data: x\nhttp: {tls: {key: k.pem}}", "certificate and key go together"),
         ("data: x\nhttp: {external_url: 'registry.example.org/v2'}", "http.external_url"),
         ("data: x\nstorage: {inmemory: , maintenance: {readonly: {enabled: true}}}", "readonly: not supported"),

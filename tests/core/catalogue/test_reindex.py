@@ -26,7 +26,8 @@ TABLES = {
     "curve_version": "SELECT to_jsonb(v) - 'changed' FROM curve_version v ORDER BY id",
     "segment": "SELECT * FROM segment ORDER BY content_id, blob_digest",
     "lineage": "SELECT * FROM lineage ORDER BY version_id, ref, role",
-    "repository": "SELECT r.name, last_version FROM repository r JOIN project USING (project_id) WHERE NOT deleted",
+    "repository": """SELECT r.name, last_version FROM repository r JOIN project USING (project_id)
+        WHERE NOT deleted ORDER BY 1""",
 }
 EVERYTHING = "DELETE FROM well; DELETE FROM segment; UPDATE repository SET last_version = 0"
 WELLS = (
