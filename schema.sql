@@ -226,6 +226,7 @@ CREATE TABLE artifact_blob (
     creation_time timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX artifact_blob_sweep ON artifact_blob (keep_until) WHERE state IN ('pending', 'condemned', 'gone', 'missing');
+CREATE INDEX artifact_blob_key ON artifact_blob (key) WHERE key IS NOT NULL;
 CREATE INDEX artifact_blob_inline ON artifact_blob (id) WHERE content IS NOT NULL;
 ALTER TABLE artifact_blob ALTER COLUMN content SET STORAGE EXTERNAL;
 COMMENT ON TABLE artifact_blob IS 'One row per content ever stored. A live row never lacks its bytes: in content while small and fresh, else at its key';
@@ -1093,6 +1094,9 @@ CREATE FUNCTION link_charge(p_repositories bigint[], p_blobs bigint[], p_digests
 LANGUAGE plpgsql AS $$
 DECLARE v_until timestamptz := clock_timestamp() + p_lease; whole boolean; v_links bigint[]; v_repositories bigint[]; v_blobs bigint[]; c record;
 BEGIN
+  IF (SELECT value #>> '{}' FROM setting WHERE name = 'mode') = 'read-only' THEN  -- what was under way when it was set
+    PERFORM refuse('RG405', 'READ_ONLY');
+  END IF;
   WITH made AS (
     INSERT INTO repository_blob AS l (repository_id, project_id, blob_id, keep_until)
     SELECT DISTINCT ON (q.repository, q.digest COLLATE "C") q.repository, r.project_id, q.blob, v_until

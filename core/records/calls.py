@@ -25,6 +25,7 @@ _REFUSALS: dict[str, errors.RegistryError] = {
     "MANIFEST_REFERENCED": errors.ManifestReferenced("an index of this repository lists the manifest; delete it first"),
     "SIZE_INVALID": errors.SizeInvalid("a descriptor's size is not the size of the content that is stored"),
     "VERSIONS_USED": errors.CurveConflict("the repository's version numbers are used up: push under a tag of your own"),
+    "READ_ONLY": errors.ReadOnly("the registry became read-only meanwhile: push again when it takes changes"),
     "PRECONDITION": errors.PreconditionFailed("the tag is not where If-Match or If-None-Match expects it"),
 }
 _FOREIGN_KEYS = {

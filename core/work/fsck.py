@@ -4,27 +4,21 @@ Objects and rows come in the same order, that of their digests, so one pass meet
 at again by itself, since a row may have changed since its page was read; young objects are a push under way.
 """
 
-import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from dataforge_registry.drivers.base import Driver, NotFound, Stat
 
-from ..oci.digest import LENGTHS, Digest, blob_key, manifest_key
+from ..oci.digest import Digest, blob_key, manifest_key
 from ..records.database import Database
 from .fsck_rows import CHECKS, check
 from .manifests import copy_of
+from .pairs import Objects, Pairs, is_stray
 from .queue import start
 from .scrub import LOSE
-
-PAGE: Final = 1000
-KEY: Final = re.compile(
-    r"(blobs|manifests)/(sha256|sha512)/([0-9a-f]{2})/([0-9a-f]{2})/(\3\4[0-9a-f]+)(?:\.g([1-9][0-9]*))?"
-)
 
 SELECT_BLOBS = """
 SELECT digest, id, state, generation, size, key, content IS NOT NULL AS inline FROM artifact_blob
@@ -55,14 +49,6 @@ class Finding:
     mended: bool = False
 
 
-@dataclass
-class Objects:
-    """What lies in the store under one digest: generation -> object."""
-
-    digest: str
-    stats: dict[int, Stat] = field(default_factory=dict)
-
-
 class Fsck:
     """`run` yields what is wrong. `grace`: how old an object without a row must be (a lease, as a push takes no
     longer); `repair`: mend what can be."""
@@ -73,14 +59,15 @@ class Fsck:
         self._before = time.time() - grace.total_seconds()
         self._grace = grace.total_seconds()
         self._repair = repair
-        self.objects = self.rows = 0
+        self.pairs = Pairs(database, driver)
 
     async def run(self) -> AsyncIterator[Finding]:
         """Objects and blobs, copies and manifests, then rows among themselves."""
         for prefix, statement in (("blobs", SELECT_BLOBS), ("manifests", SELECT_MANIFESTS)):
-            async for found, row in self._pairs(prefix, statement):
-                if isinstance(found, Finding):
-                    yield found
+            async for found, row in self.pairs.of(prefix, statement):
+                if isinstance(found, Stat):
+                    if await self._asked(ADOPTED, found.key) is None:
+                        yield Finding("unknown object", f"{found.key} is no key of this registry; it is left alone")
                     continue
                 judged = self._blob(found, row) if prefix == "blobs" else self._manifest(found, row)
                 async for finding in judged:
@@ -89,62 +76,13 @@ class Fsck:
             for what, mended in await check(self._database, question, self._repair):
                 yield Finding(question.name, what, mended)
 
-    async def _pairs(self, prefix: str, statement: str) -> AsyncIterator[tuple[Objects | Finding, Any]]:
-        async with aclosing(self._stored(prefix)) as stored, aclosing(self._recorded(statement)) as recorded:
-            found, row = await anext(stored, None), await anext(recorded, None)
-            while found is not None or row is not None:
-                if isinstance(found, Finding):
-                    yield found, None
-                    found = await anext(stored, None)
-                elif row is None or (found is not None and found.digest < row["digest"]):
-                    assert found is not None
-                    yield found, None
-                    found = await anext(stored, None)
-                elif found is None or row["digest"] < found.digest:
-                    yield Objects(row["digest"]), row
-                    row = await anext(recorded, None)
-                else:
-                    yield found, row
-                    found, row = await anext(stored, None), await anext(recorded, None)
-
-    async def _stored(self, prefix: str) -> AsyncGenerator[Objects | Finding, None]:
-        group: Objects | None = None
-        async for stat in self._driver.list(f"{prefix}/"):
-            self.objects += 1
-            match = KEY.fullmatch(stat.key)
-            whole = match is not None and len(match[5]) == LENGTHS[match[2]] and (prefix == "blobs" or not match[6])
-            if match is None or not whole:
-                if await self._asked(ADOPTED, stat.key) is None:
-                    yield Finding("unknown object", f"{stat.key} is no key of this registry; it is left alone")
-                continue
-            digest, generation = f"{match[2]}:{match[5]}", int(match[6] or 0)
-            if group is not None and group.digest != digest:
-                yield group
-                group = None
-            group = group or Objects(digest)
-            group.stats[generation] = stat
-        if group is not None:
-            yield group
-
-    async def _recorded(self, statement: str) -> AsyncGenerator[Any, None]:
-        last = ""
-        while True:
-            async with self._database.acquire() as conn:
-                rows = await conn.fetch(statement, last, PAGE)
-            if not rows:
-                return
-            for row in rows:
-                self.rows += 1
-                yield row
-            last = rows[-1]["digest"]
-
     async def _blob(self, found: Objects, row: Any) -> AsyncIterator[Finding]:
         if row is not None and _has_object(row) and not _as_said(row, found.stats.get(row["generation"])):
             lost = await self._lost(found.digest)
             if lost is not None:
                 yield lost
         for generation, stat in found.stats.items():
-            if stat.modified < self._before and _is_stray(row, generation):
+            if stat.modified < self._before and is_stray(row, generation):
                 stray = await self._stray(found.digest, generation)
                 if stray is not None:
                     yield stray
@@ -166,7 +104,7 @@ class Fsck:
         return Finding("lost blob", wrong, mended)
 
     async def _stray(self, digest: str, generation: int) -> Finding | None:
-        if await self._asked(QUEUED, digest, generation) is not None or not _is_stray(
+        if await self._asked(QUEUED, digest, generation) is not None or not is_stray(
             await self._row(digest), generation
         ):
             return None
@@ -201,7 +139,3 @@ def _has_object(row: Any) -> bool:
 
 def _as_said(row: Any, stat: Stat | None) -> bool:
     return row["key"] is None and stat is not None and stat.size == row["size"]
-
-
-def _is_stray(row: Any, generation: int) -> bool:
-    return row is None or row["generation"] != generation or row["state"] == "gone"

@@ -54,8 +54,8 @@ async def _checked(database: "Database", complete: Config, repair: bool) -> tupl
             async for finding in checking.run():
                 found[finding.kind, finding.mended] += 1
                 _tell(finding, found[finding.kind, finding.mended])
-                bar.update(task, completed=checking.objects, now=f"{found.total()} findings")
-        return found, f"{checking.objects} objects and {checking.rows} rows"
+                bar.update(task, completed=checking.pairs.objects, now=f"{found.total()} findings")
+        return found, f"{checking.pairs.objects} objects and {checking.pairs.rows} rows"
     finally:
         await driver.close()
 
