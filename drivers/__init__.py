@@ -5,16 +5,11 @@ from typing import Any, Final
 
 from .base import Driver
 
-PLANNED: Final = ("azure",)
-"""Kinds that other registries' configurations name and that this one cannot serve from yet."""
-
 
 def open_driver(kind: str, parameters: Mapping[str, Any]) -> Driver:
     """The driver a configuration names, in distribution's words: `filesystem` (rootdirectory, maxthreads), `s3`,
-    `gcs` (see PARAMETERS of their settings) or `memory` (also `inmemory`). ValueError names what is wrong with kind or
-    parameters; Unavailable where the store cannot be used. A driver's module is imported when it is chosen."""
-    if kind in PLANNED:
-        raise ValueError(f"storage driver {kind!r} is not built yet; built are: {', '.join(sorted(_MAKERS))}")
+    `azure`, `gcs` (see PARAMETERS of their settings) or `memory` (also `inmemory`). ValueError names what is wrong with
+    kind or parameters; Unavailable where the store cannot be used. A driver's module is imported when it is chosen."""
     if kind not in _MAKERS:
         raise ValueError(f"unknown storage driver {kind!r}; built are: {', '.join(sorted(_MAKERS))}")
     return _MAKERS[kind](dict(parameters))
@@ -44,6 +39,20 @@ def _s3(parameters: dict[str, Any]) -> Driver:
     return ObjectDriver(S3Store(settings), settings.part)
 
 
+def _azure(parameters: dict[str, Any]) -> Driver:
+    try:
+        from .azure import AzureStore
+        from .azure_settings import PARAMETERS, settings_of
+    except ModuleNotFoundError as error:
+        raise ValueError(f"storage.azure needs {error.name}: pip install 'dataforge-registry[azure]'") from None
+    from .staged import ObjectDriver
+
+    unknown = {name: value for name, value in parameters.items() if name not in PARAMETERS}
+    _refuse_unknown("azure", unknown, ", ".join(PARAMETERS))
+    settings = settings_of(parameters)
+    return ObjectDriver(AzureStore(settings), settings.part)
+
+
 def _gcs(parameters: dict[str, Any]) -> Driver:
     try:
         from .gcs import GcsStore
@@ -71,6 +80,7 @@ def _refuse_unknown(kind: str, parameters: dict[str, Any], known: str) -> None:
 
 
 _MAKERS: Final[dict[str, Callable[[dict[str, Any]], Driver]]] = {
+    "azure": _azure,
     "filesystem": _filesystem,
     "gcs": _gcs,
     "inmemory": _memory,

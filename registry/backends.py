@@ -2,12 +2,15 @@
 
 from datetime import timedelta
 
+from msgspec.structs import asdict
+
 from ..core.records.database import Database
 from ..core.sandbox import SandboxLimits
 from ..core.store import Limits
 from ..drivers import open_driver
 from ..drivers.base import Driver
 from .config import Config, ConfigError
+from .sections import Section
 from .v2.redirects import Redirects
 
 
@@ -27,7 +30,8 @@ def open_store(config: Config) -> Driver:
     """The one driver of `storage`. ConfigError, or Unavailable where it cannot be used."""
     storage = config.storage
     settings = getattr(storage, storage.driver)
-    parameters = {name: getattr(settings, name) for name in settings.__struct_fields__}
+    parameters = asdict(settings)
+    parameters |= {name: asdict(value) for name, value in parameters.items() if isinstance(value, Section)}
     try:
         return open_driver(storage.driver, parameters)
     except ValueError as error:

@@ -37,7 +37,7 @@ from .sections import (
 )
 from .units import Duration, Secret, Size, decode
 
-NOT_BUILT = ("azure", "swift", "oss", "cos", "obs")
+NOT_BUILT = ("swift", "oss", "cos", "obs")
 _FILE = re.compile(r"\$\{file:([^}]+)\}")
 
 
@@ -130,7 +130,7 @@ def _one_driver(tree: dict[str, Any]) -> None:
         if storage[name] is None:
             storage[name] = {}
     if not chosen:
-        raise ConfigError("no storage driver: set storage.filesystem.rootdirectory, storage.s3 or storage.gcs")
+        raise ConfigError("no storage driver: set storage.filesystem.rootdirectory, or storage.s3, azure or gcs")
     if len(chosen) > 1:
         raise ConfigError(f"two storage drivers, {' and '.join(chosen)}: leave one of them in storage")
 

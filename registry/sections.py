@@ -10,7 +10,7 @@ from msgspec import Meta, field
 
 from .units import Duration, Secret, Size
 
-DRIVERS = ("filesystem", "s3", "gcs", "inmemory")
+DRIVERS = ("filesystem", "s3", "azure", "gcs", "inmemory")
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Count = Annotated[int, Meta(ge=1, le=4096)]
 
@@ -50,6 +50,30 @@ class S3(Section, frozen=True):
     storageclass: str = ""
 
 
+class AzureCredentials(Section, frozen=True):
+    """What stands in for an account key: `client_secret`, or whatever azure-identity finds (`default_credentials`)."""
+
+    type: str = ""
+    clientid: str = ""
+    tenantid: str = ""
+    secret: Secret = Secret("")
+
+
+class Azure(Section, frozen=True):
+    """Distribution's words; without accountkey and credentials the environment or the machine's identity is asked."""
+
+    accountname: str
+    container: str
+    accountkey: Secret = Secret("")
+    rootdirectory: str = ""
+    realm: str = "core.windows.net"
+    serviceurl: str = ""
+    publicendpoint: str = ""
+    credentials: AzureCredentials = AzureCredentials()
+    rootcertificates: str = ""
+    chunksize: Size = Size(16 << 20)
+
+
 class Gcs(Section, frozen=True):
     """Harbor's and distribution's words; without a keyfile the environment or the machine gives the account."""
 
@@ -76,6 +100,7 @@ class Storage(Section, frozen=True):
 
     filesystem: Filesystem | None = None
     s3: S3 | None = None
+    azure: Azure | None = None
     gcs: Gcs | None = None
     inmemory: InMemory | None = None
     inline: Size = Size(8192)

@@ -11,7 +11,7 @@ from dataforge_registry.drivers.filesystem import FilesystemDriver
 from dataforge_registry.drivers.memory import MemoryDriver
 from dataforge_registry.drivers.wrap import Faulty, Prefix
 
-from .stores import fake_gcs, gcs_driver, s3_driver, versitygw
+from .stores import azure_driver, azurite, fake_gcs, gcs_driver, s3_driver, versitygw
 
 MAKERS: dict[str, Callable[[Path], Driver]] = {
     "memory": lambda folder: MemoryDriver(),
@@ -21,10 +21,12 @@ MAKERS: dict[str, Callable[[Path], Driver]] = {
     "faulty-memory": lambda folder: Faulty(MemoryDriver()),
     "s3": lambda folder: s3_driver(versitygw()),
     "prefix-s3": lambda folder: Prefix(s3_driver(versitygw()), "registries/north"),
+    "azure": lambda folder: azure_driver(azurite()),
+    "prefix-azure": lambda folder: Prefix(azure_driver(azurite()), "registries/north"),
     "gcs": lambda folder: gcs_driver(fake_gcs()),
     "prefix-gcs": lambda folder: Prefix(gcs_driver(fake_gcs()), "registries/north"),
 }
-TOOLS = {"s3": "versitygw", "prefix-s3": "versitygw"}
+TOOLS = {"s3": "versitygw", "prefix-s3": "versitygw", "azure": "azurite", "prefix-azure": "azurite"}
 KINDS = [pytest.param(kind, marks=[pytest.mark.tool(TOOLS[kind])] if kind in TOOLS else []) for kind in MAKERS]
 
 

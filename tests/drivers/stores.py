@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import requests
 from aiobotocore.session import get_session
+from azure.storage.blob import ContainerClient
 
 from dataforge_registry.drivers import open_driver
 from dataforge_registry.drivers.base import Driver
@@ -59,6 +60,34 @@ class S3:
 
 
 @dataclass(frozen=True)
+class Azure:
+    """An account of an Azure Blob server."""
+
+    endpoint: str
+    accountname: str = "wells"
+    accountkey: str = "bm90IGEgc2VjcmV0"
+
+    def parameters(self, root: str | None = None) -> dict[str, Any]:
+        """Of `storage.azure`, with a root that nobody else has."""
+        return {
+            "accountname": self.accountname,
+            "accountkey": self.accountkey,
+            "serviceurl": self.endpoint,
+            "container": BUCKET,
+            "rootdirectory": root or uuid4().hex,
+        }
+
+    def environment(self, root: str) -> dict[str, str]:
+        """The same as settings of a server."""
+        return {f"REGISTRY_STORAGE_AZURE_{name.upper()}": value for name, value in self.parameters(root).items()}
+
+    def client(self) -> ContainerClient:
+        """A client of our own, to look at the container with."""
+        key = {"account_name": self.accountname, "account_key": self.accountkey}
+        return ContainerClient(self.endpoint, BUCKET, key)
+
+
+@dataclass(frozen=True)
 class Gcs:
     """A server that speaks Google Cloud Storage's JSON API and asks for no key."""
 
@@ -93,6 +122,35 @@ def versitygw() -> S3:
     atexit.register(_end, process, folder)
     _wait(port)
     return store
+
+
+@cache
+def azurite(certificate: tuple[str, str] | None = None) -> Azure:
+    """An Azurite over a folder, one a test process: by http and for a key, or with a certificate for tokens too."""
+    folder = Path(tempfile.mkdtemp(prefix="dfr-azure-"))
+    port = free_port()
+    store = Azure(f"{'https' if certificate else 'http'}://127.0.0.1:{port}/{Azure.accountname}")
+    options = ["--disableTelemetry", "--skipApiVersionCheck", "--silent", "--location", str(folder)]
+    if certificate:
+        options += ["--oauth", "basic", "--cert", certificate[0], "--key", certificate[1]]
+    accounts = {"AZURITE_ACCOUNTS": f"{store.accountname}:{store.accountkey}"}
+    process = subprocess.Popen(
+        ["azurite", "--blobPort", str(port), *options],
+        env=os.environ | accounts, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    atexit.register(_end, process, folder)
+    _wait(port)
+    with ContainerClient(
+        store.endpoint, BUCKET, {"account_name": store.accountname, "account_key": store.accountkey},
+        connection_verify=certificate[0] if certificate else True,
+    ) as container:  # fmt: skip
+        container.create_container()
+    return store
+
+
+def azure_driver(store: Azure) -> Driver:
+    """An empty place in the container."""
+    return open_driver("azure", store.parameters())
 
 
 @cache

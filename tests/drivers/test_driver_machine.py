@@ -165,6 +165,6 @@ def test_any_order_of_calls(kind: str) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=8 if kind.endswith(("s3", "gcs")) else 25, stateful_step_count=30, deadline=None
+            max_examples=25 if kind.endswith(("memory", "filesystem")) else 8, stateful_step_count=30, deadline=None
         ),
     )

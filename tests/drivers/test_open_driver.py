@@ -31,8 +31,7 @@ async def test_the_named_driver_is_made(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "parameters", "message"),
     [
-        ("azure", {}, r"'azure' is not built yet; built are: filesystem, gcs, inmemory, memory, s3"),
-        ("floppy", {}, r"unknown storage driver 'floppy'; built are: filesystem"),
+        ("floppy", {}, r"unknown storage driver 'floppy'; built are: azure, filesystem, gcs, inmemory, memory, s3"),
         ("filesystem", {}, "storage.filesystem.rootdirectory must be the path of a folder, not None"),
         ("filesystem", {"rootdirectory": ""}, "rootdirectory must be"),
         ("filesystem", {"rootdirectory": 7}, "rootdirectory must be"),

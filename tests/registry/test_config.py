@@ -36,7 +36,7 @@ def keys(struct: type[msgspec.Struct], path: str = "") -> list[str]:
 
 
 def test_every_key_is_in_the_example() -> None:
-    other_drivers = re.sub(r"^  # (  \w+:|s3:|gcs:|inmemory:)", r"  \1", EXAMPLE.read_text(), flags=re.MULTILINE)
+    other_drivers = re.sub(r"^  # ( +\w+:|s3:|azure:|gcs:|inmemory:)", r"  \1", EXAMPLE.read_text(), flags=re.MULTILINE)
     example = yaml.safe_load(other_drivers)
     for key in keys(Config):
         value: Any = example
