@@ -17,6 +17,7 @@ conformance  github.com/opencontainers/distribution-spec/conformance   v0.0.0-20
 registry     github.com/distribution/distribution/v3/cmd/registry      v3.1.2
 cosign       github.com/sigstore/cosign/v3/cmd/cosign                  v3.1.3
 versitygw    github.com/versity/versitygw/cmd/versitygw               v1.8.0
+minio        github.com/minio/minio                                    v0.0.0-20260212201848-7aac2a2c5b7c
 helm         helm.sh/helm/v3/cmd/helm                                  v3.22.0
 "
 # program, Debian package that brings it
@@ -32,6 +33,10 @@ promtool         prometheus
 docker-compose   docker-compose
 systemd-analyze  systemd
 pgbouncer        pgbouncer
+pgbouncer        pgbouncer
+radosgw          radosgw
+ceph-mon         ceph-mon
+ceph-osd         ceph-osd
 /usr/lib/postgresql/15/bin/postgres  postgresql-15
 "
 

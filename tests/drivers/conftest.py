@@ -11,7 +11,7 @@ from dataforge_registry.drivers.filesystem import FilesystemDriver
 from dataforge_registry.drivers.memory import MemoryDriver
 from dataforge_registry.drivers.wrap import Faulty, Prefix
 
-from .stores import azure_driver, azurite, fake_gcs, gcs_driver, s3_driver, versitygw
+from .stores import azure_driver, azurite, ceph, fake_gcs, gcs_driver, minio, s3_driver, versitygw
 
 MAKERS: dict[str, Callable[[Path], Driver]] = {
     "memory": lambda folder: MemoryDriver(),
@@ -25,9 +25,26 @@ MAKERS: dict[str, Callable[[Path], Driver]] = {
     "prefix-azure": lambda folder: Prefix(azure_driver(azurite()), "registries/north"),
     "gcs": lambda folder: gcs_driver(fake_gcs()),
     "prefix-gcs": lambda folder: Prefix(gcs_driver(fake_gcs()), "registries/north"),
+    "s3-ceph": lambda folder: s3_driver(ceph()),
+    "s3-minio": lambda folder: s3_driver(minio()),
 }
-TOOLS = {"s3": "versitygw", "prefix-s3": "versitygw", "azure": "azurite", "prefix-azure": "azurite"}
-KINDS = [pytest.param(kind, marks=[pytest.mark.tool(TOOLS[kind])] if kind in TOOLS else []) for kind in MAKERS]
+TOOLS = {
+    **dict.fromkeys(("s3", "prefix-s3"), "versitygw"),
+    **dict.fromkeys(("azure", "prefix-azure"), "azurite"),
+    "s3-ceph": "radosgw",
+    "s3-minio": "minio",
+}
+HEAVY = ("s3-ceph", "s3-minio")
+"""Begun by one test process and not by each."""
+
+
+def marks(kind: str) -> list[pytest.MarkDecorator]:
+    """What a kind needs."""
+    grouped = [pytest.mark.xdist_group(kind)] if kind in HEAVY else []
+    return [*grouped, *([pytest.mark.tool(TOOLS[kind])] if kind in TOOLS else [])]
+
+
+KINDS = [pytest.param(kind, marks=marks(kind)) for kind in MAKERS]
 
 
 @pytest_asyncio.fixture(params=KINDS)

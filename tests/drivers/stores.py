@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import botocore.session
 import requests
 from aiobotocore.session import get_session
 from azure.storage.blob import ContainerClient
 
 from dataforge_registry.drivers import open_driver
 from dataforge_registry.drivers.base import Driver
+
+from .rgw import Ceph
 
 BUCKET = "wells"
 
@@ -185,9 +188,46 @@ def gcs_driver(store: Gcs) -> Driver:
     return open_driver("gcs", store.parameters())
 
 
+def minio() -> S3:
+    """A MinIO over a folder, one a test process."""
+    folder = Path(tempfile.mkdtemp(prefix="dfr-minio-"))
+    port = free_port()
+    store = S3(f"http://127.0.0.1:{port}")
+    command = ["minio", "server", "--quiet", "--address", f"127.0.0.1:{port}"]
+    command += ["--console-address", f"127.0.0.1:{free_port()}", str(folder)]
+    keys = {"MINIO_ROOT_USER": store.accesskey, "MINIO_ROOT_PASSWORD": store.secretkey, "MINIO_BROWSER": "off"}
+    process = subprocess.Popen(command, env=os.environ | keys, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    atexit.register(_end, process, folder)
+    _wait(port)
+    _make_bucket(store)
+    return store
+
+
+@cache
+def ceph() -> S3:
+    """A Ceph with a RADOS gateway, one a test process."""
+    port = free_port()
+    store = S3(f"http://127.0.0.1:{port}")
+    Ceph(port, store.accesskey, store.secretkey)
+    _make_bucket(store)
+    return store
+
+
 def s3_driver(store: S3) -> Driver:
     """An empty place in the bucket."""
     return open_driver("s3", store.parameters())
+
+
+def _make_bucket(store: S3) -> None:
+    """Without the event loop, which may be running."""
+    client = botocore.session.get_session().create_client(
+        "s3",
+        region_name="us-east-1",
+        endpoint_url=store.endpoint,
+        aws_access_key_id=store.accesskey,
+        aws_secret_access_key=store.secretkey,
+    )
+    client.create_bucket(Bucket=BUCKET)
 
 
 def _wait(port: int) -> None:

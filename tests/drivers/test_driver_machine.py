@@ -13,7 +13,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multip
 from dataforge_registry.drivers.base import Driver, NotFound, Staging, StagingLost
 
 from .bodies import body, broken, collect, keys, read
-from .conftest import KINDS, MAKERS
+from .conftest import HEAVY, KINDS, MAKERS
 
 KEYS = st.sampled_from(["a", "b-c", "b.c", "b/c", "b/d/e", "b/d-e", "b0", "é/ü", "blobs/sha256/a3/f2/x"])
 PREFIXES = st.sampled_from(["", "b", "b/", "b/d", "b/d/", "blobs/sha256/", "z"])
@@ -162,9 +162,5 @@ class DriverMachine(RuleBasedStateMachine):
 @pytest.mark.parametrize("kind", KINDS)
 def test_any_order_of_calls(kind: str) -> None:
     machine = type("Machine", (DriverMachine,), {"kind": kind})
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=25 if kind.endswith(("memory", "filesystem")) else 8, stateful_step_count=30, deadline=None
-        ),
-    )
+    examples = 4 if kind in HEAVY else 25 if kind.endswith(("memory", "filesystem")) else 8
+    run_state_machine_as_test(machine, settings=settings(max_examples=examples, stateful_step_count=30, deadline=None))
