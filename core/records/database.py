@@ -17,9 +17,12 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 
 from ..oci.errors import Unavailable
+from .hosts import connector
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
+
+    from .hosts import Connect
 
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
@@ -77,10 +80,10 @@ AGAIN: Final = (
 class Database:
     """A pool of connections to one database. Whatever keeps it from answering is `Unavailable` (503, Retry-After)."""
 
-    def __init__(self, pool: Pool, questions: Pool, direct_url: str, local: dict[str, str], patience: float) -> None:
+    def __init__(self, pool: Pool, questions: Pool, direct: Connect, local: dict[str, str], patience: float) -> None:
         self._pool = pool
         self._questions = questions
-        self._direct_url = direct_url
+        self._connect = direct
         self._local = _set_local(local)
         self._asked = _set_local(local | ASKED) if local else ""
         self._patience = patience
@@ -112,10 +115,9 @@ class Database:
 
         def connections(most: int, plans: dict[str, str]) -> Pool:
             return asyncpg.create_pool(
-                url,
+                connect=connector(url, patience, REFUSED),
                 min_size=0,  # asyncpg logs a traceback for each failure to restore a minimum
                 max_size=most,
-                timeout=patience,
                 command_timeout=statement_timeout + 5,  # for a server that does not answer at all
                 statement_cache_size=0 if pooler else 256,
                 reset=_keep,
@@ -135,7 +137,7 @@ class Database:
             await pool.close()
             raise Unavailable(f"{_place(url)} is PostgreSQL {version}: {OLDEST_SERVER} or newer is needed")
         local = limits | {"enable_seqscan": "off"} if pooler else {}  # what is not prepared has no plan to keep
-        return cls(pool, questions, direct_url or url, local, patience)
+        return cls(pool, questions, connector(direct_url or url, patience, REFUSED), local, patience)
 
     async def close(self) -> None:
         """Give back all connections; those still in use after `patience` seconds are cut."""
@@ -211,7 +213,7 @@ class Database:
         """A connection of its own, past the pool and any pooler, without time limits: migrations, LISTEN."""
         with _unavailable():
             try:
-                conn = await asyncpg.connect(self._direct_url, timeout=self._patience, statement_cache_size=0)
+                conn = await self._connect(statement_cache_size=0)
             except REFUSED as error:
                 raise _unavailable_error() from error
             try:

@@ -1,0 +1,90 @@
+"""The primary is killed under pushes and its standby promoted: 503 meanwhile, then on without a restart, nothing lost
+that was acknowledged (F9, P3)."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from dataforge_registry.core.records.database import Database
+from dataforge_registry.core.records.schema import migrate
+
+from ..registry.v2.invariants import violations
+from ..replicas import Node, both, replicated
+from .pushers import Acknowledged, pushing
+from .server import Server
+
+OWED = "SELECT count(*) FROM replication_task WHERE status IN ('pending', 'running')"
+
+
+@pytest.fixture
+def pair(folder: Path, postgres_programs: Path | None) -> Iterator[tuple[Node, Node]]:
+    own = folder / "pg"
+    own.mkdir()
+    with replicated(own, postgres_programs, synchronous=True) as nodes:
+        yield nodes
+
+
+@pytest.fixture
+def servers(pair: tuple[Node, Node], folder: Path) -> Iterator[list[Server]]:
+    """Two, over both servers' address."""
+
+    async def prepare() -> None:
+        database = await Database.open(both(*pair), size=1)
+        await migrate(database)
+        await database.close()
+
+    asyncio.run(prepare())
+    running = [Server(folder, REGISTRY_DATABASE_URL=both(*pair), REGISTRY_UPLOAD_LEASE="1s") for _ in range(2)]
+    for server in running:
+        server.start()
+    yield running
+    for server in running:
+        server.stop()
+
+
+async def ask(url: str, statement: str) -> object:
+    conn = await asyncpg.connect(url)
+    try:
+        return await conn.fetchval(statement)
+    finally:
+        await conn.close()
+
+
+def pushed(noted: Acknowledged, more: int) -> None:
+    """Return when so many more were acknowledged."""
+    before, deadline = len(noted.tags), time.monotonic() + 60
+    while len(noted.tags) <= before + more:
+        assert time.monotonic() < deadline, noted.refusals[-3:]
+        time.sleep(0.02)
+
+
+def test_the_standby_takes_over(pair: tuple[Node, Node], servers: list[Server]) -> None:
+    primary, standby = pair
+    noted = Acknowledged()
+    with pushing(noted, *servers):
+        pushed(noted, 10)
+        primary.kill()
+        killed = time.monotonic()
+        time.sleep(0.5)
+        standby.promote()
+        promoted, before = time.monotonic(), len(noted.tags)
+        pushed(noted, 0)
+        again = time.monotonic()
+        pushed(noted, 20)
+    print(
+        f"{len(noted.contents)} contents acknowledged ({before} tags before), {len(noted.refusals)} refusals; promoted "
+        f"after {promoted - killed:.1f} s, pushed again {again - promoted:.1f} s later"
+    )
+    assert {status for status, _ in noted.refusals} <= {503, 404, 416}
+    assert all(headers.get("retry-after") for status, headers in noted.refusals if status == 503)
+    for server in servers:
+        assert noted.lost(server) == []
+    deadline = time.monotonic() + 60
+    while asyncio.run(ask(standby.url, OWED)):  # workers go on too
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert asyncio.run(violations(standby.url, servers[0].storage)) == []
