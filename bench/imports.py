@@ -7,8 +7,8 @@ hashes, packs and pushes the same files on all cores, to a server and a PostgreS
 before it is answered; so its wall time is beside lasio's, and the CPU seconds of all three stand beside it. Both start
 as processes whose modules are compiled, as an installation leaves them, and are in the page cache: an import into
 another project comes first. They take turns, so that what else the machine does meets both; the best wall time of each
-counts. Verdicts of what was pushed are told by the server meanwhile, as far as the cores are idle; their CPU is the
-server's too.
+counts. What follows from pushes (verdicts, copies of manifests) waits for them to pause, and each run for what follows
+from the one before; its CPU has a row of its own.
 """
 
 import argparse
@@ -40,6 +40,8 @@ for name in sys.argv[1:]:
 """
 
 
+RESTS, IDLE = 5, 0.1
+"""Seconds, and the CPU seconds of each of them below which a server rests."""
 COUNT = "dfr_http_request_seconds_count"
 
 
@@ -82,6 +84,18 @@ class Served:
         postgres = set(descendants(self._postgres))
         return _cpu(set(descendants(self._process)) - postgres), _cpu(postgres), requests
 
+    def settled(self) -> Run:
+        """What it does once nobody asks: until it has rested for as long as its longest pause between two looks."""
+        before, start, rested = self.told(), time.perf_counter(), 0
+        last = before
+        while rested < RESTS:
+            time.sleep(1)
+            now = self.told()
+            rested = rested + 1 if sum(now[:2]) - sum(last[:2]) < IDLE else 0
+            last = now
+        wall = time.perf_counter() - start - RESTS
+        return Run(wall, 0.0, last[0] - before[0], last[1] - before[1], last[2] - before[2])
+
 
 def _cpu(processes: set[int]) -> float:
     ticks = 0
@@ -107,11 +121,13 @@ def main() -> int:
         try:
             served = Served(registry, registry.process, Path(work) / "server")
             timed([*dfr, *files, "--into", f"{registry.base}/warm"])
-            alone, first, again = [], [], []
+            served.settled()
+            alone, first, behind, again = [], [], [], []
             for run in range(RUNS):
                 into = f"{registry.base}/las{run}"
                 alone.append(timed([sys.executable, "-c", LASIO, *files]))
                 first.append(timed([*dfr, *files, "--into", into, "--report", str(report)], served))
+                behind.append(served.settled())
                 again.append(timed([*dfr, *files, "--into", into], served))
             totals = json.loads(report.read_text())
             everything = timed([*dfr, str(folder), "--into", f"{registry.base}/all"], served)
@@ -120,6 +136,7 @@ def main() -> int:
     rows = {
         f"lasio.read of {len(las)} LAS files": min(alone, key=lambda run: run.wall),
         "dfr import of the same files": min(first, key=lambda run: run.wall),
+        "what follows from it, behind it": min(behind, key=lambda run: run.wall),
         "the same once more (nothing is sent)": min(again, key=lambda run: run.wall),
         "dfr import of the whole folder": everything,
     }

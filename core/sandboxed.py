@@ -9,7 +9,9 @@ import math
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.abc import MetaPathFinder
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
@@ -53,11 +55,20 @@ def _limit(memory: int, nice: int) -> None:
     import pyarrow as pa
 
     os.nice(nice)
+    _stand_behind(nice)
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _stand_behind(nice: int) -> None:
+    """Linux may share the processors among sessions first (autogroup), and niceness then counts within one alone: the
+    session, which is this process's own, stands behind the others too. sched(7)"""
+    if nice:
+        with suppress(OSError):  # none: other systems, kernels and containers have nothing to say it to
+            Path("/proc/self/autogroup").write_text(str(nice))
 
 
 def _allow(seconds: int) -> None:

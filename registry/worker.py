@@ -51,7 +51,9 @@ OWN_KINDS: Final = (manifests.COPY, verdicts.JUDGE, ingest.INGEST, scrub.SCRUB, 
 COPY_ATTEMPTS: Final = 500
 """More than a day of tries: until the store is back, the copy of a manifest is owed."""
 SILENCE: Final = 30.0
-NICE: Final = 19
+NICE: Final = 10
+PATIENCE: Final = 10
+"""Times as long as other work in a sandbox may take, for what stands behind it: CPU time is limited all the same."""
 
 
 def pushed(config: Config, events: Sequence[Event]) -> Iterable[Wanted]:
@@ -71,7 +73,8 @@ def create_worker(
     """
     collector, deleter = gc_over(config, database, driver, metrics)
     # Of its own, behind all others: reads and pushes of curves never wait for verdicts.
-    sandbox = Sandbox(1, replace(sandbox_limits(config), nice=NICE))
+    shared = sandbox_limits(config)
+    sandbox = Sandbox(1, replace(shared, nice=NICE, wall=PATIENCE * shared.wall))
     reaper = reaper_over(config, database, driver)
 
     async def reap(task: Task) -> None:
@@ -110,7 +113,7 @@ def create_worker(
     return Worker(
         queue,
         [
-            Step("relay", partial(relay.relay, database, routes, also=after_pushes), 0.5, relay.BATCH),
+            Step("relay", relay.Relay(database, routes, after_pushes).step, 0.5, relay.BATCH),
             Step("mover", mover.Mover(database, driver).step, 0.5, mover.BATCH),
             Step("gc", collector.step, 5.0, gc.BATCH),
             Step("deletions", deleter.step, 2.0, deletions.BATCH),

@@ -6,7 +6,7 @@ stays as small as the relay is quick. What a job needs of its event is kept in t
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from .database import Connection
@@ -27,7 +27,11 @@ WITH taken AS (
 SELECT id, kind, project_id, repository_id, artifact_id, username, payload, op_time FROM taken ORDER BY xid, id
 """
 
-HOT: Final = (TAKE_EVENTS,)
+# Ids are given in about the order of time, and nothing hangs on the order of two that are near.
+GATHERING = """SELECT (SELECT op_time FROM event ORDER BY id DESC LIMIT 1) > clock_timestamp() - $1::interval
+  AND (SELECT op_time FROM event ORDER BY id LIMIT 1) > clock_timestamp() - $2::interval"""
+
+HOT: Final = (TAKE_EVENTS, GATHERING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +55,8 @@ async def take_events(conn: Connection, limit: int) -> list[Event]:
     return [
         Event(**dict(row) | {"payload": json.loads(row["payload"])}) for row in await conn.fetch(TAKE_EVENTS, limit)
     ]
+
+
+async def gathering(conn: Connection, quiet: timedelta, longest: timedelta) -> bool:
+    """Whether events still come: the newest is younger than `quiet`, and none waits for `longest` yet."""
+    return bool(await conn.fetchval(GATHERING, quiet, longest))

@@ -44,6 +44,7 @@ from dataforge_registry.core.records import (
 from dataforge_registry.core.records.artifacts import Actor
 from dataforge_registry.core.records.catalog import Asker
 from dataforge_registry.core.records.database import Database
+from dataforge_registry.core.records.events import gathering
 from dataforge_registry.core.records.identities import Person
 from dataforge_registry.core.records.pulls import PullLog
 from dataforge_registry.core.store import Limits, Store
@@ -54,7 +55,7 @@ from dataforge_registry.core.work.manifests import CopyManifests
 from dataforge_registry.core.work.mover import Mover
 from dataforge_registry.core.work.queue import start
 from dataforge_registry.core.work.reaper import Reaper
-from dataforge_registry.core.work.relay import relay
+from dataforge_registry.core.work.relay import LONGEST, QUIET, relay
 from dataforge_registry.core.work.task import Task, Wanted
 from dataforge_registry.drivers.base import Staging
 from dataforge_registry.drivers.memory import MemoryDriver
@@ -282,6 +283,7 @@ class Calls:
 
     async def work(self) -> None:
         database, driver = self.database, self.store.driver
+        await self.ask("gathering", lambda: database.run(partial(gathering, quiet=QUIET, longest=LONGEST)))
         await self.ask("relay", lambda: relay(database, {}, 5))
         await self.ask("mover", Mover(database, driver).step)
         reaper = Reaper(database, driver)

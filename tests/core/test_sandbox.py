@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,6 +35,9 @@ def process(argument, blobs):
 
 def niceness(argument, blobs):
     return os.nice(0), []
+
+def session(argument, blobs):
+    return open("/proc/self/autogroup").read(), []
 
 def hoard(argument, blobs):
     return len(bytearray(4 << 30)), []
@@ -135,6 +139,13 @@ async def test_what_takes_too_much_or_breaks_is_refused_and_the_next_call_is_ser
 async def test_a_child_stands_as_far_behind_others_as_asked() -> None:
     async with Sandbox(1, SandboxLimits(nice=5)) as sandbox:
         assert (await sandbox.run(work("niceness")))[0] == min(os.nice(0) + 5, 19)
+
+
+@pytest.mark.asyncio
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this kernel knows no autogroups")
+async def test_and_so_does_its_session() -> None:
+    async with Sandbox(1, SandboxLimits(nice=5)) as sandbox:
+        assert (await sandbox.run(work("session")))[0].endswith(" nice 5\n")
 
 
 @pytest.mark.asyncio

@@ -9,7 +9,7 @@ import pytest
 from dataforge_registry.core.records.database import Database
 from dataforge_registry.core.records.events import RELAY_LOCK, Event
 from dataforge_registry.core.work.manifests import BATCH, COPY, copies
-from dataforge_registry.core.work.relay import relay
+from dataforge_registry.core.work.relay import LONGEST, QUIET, Relay, relay
 from dataforge_registry.core.work.task import Wanted
 
 INSERT = "INSERT INTO event (kind, artifact_id, payload) VALUES ('seen', $1, '{}')"
@@ -116,3 +116,30 @@ def test_pushed_artifacts_are_copied_in_batches() -> None:
     assert wanted.kind == COPY
     assert [len(payload["artifacts"]) for payload in wanted.payloads] == [BATCH, 1]
     assert sorted(n for payload in wanted.payloads for n in payload["artifacts"]) == list(range(1, BATCH + 2))
+
+
+@pytest.mark.asyncio
+async def test_events_gather_while_they_come_and_for_no_longer_than_they_may(database: Database) -> None:
+    step = Relay(database, {"seen": note}).step
+
+    async def passes(condition: str, seconds: float) -> None:
+        async with database.acquire() as conn:
+            shift = "UPDATE event SET op_time = op_time - make_interval(secs => $1) WHERE "
+            await conn.execute(shift + condition, seconds)
+
+    async def happens(number: int) -> None:
+        async with database.acquire() as conn:
+            await conn.execute(INSERT, number)
+        await passes(f"artifact_id = {number}", -3600)
+
+    assert await step() == 0
+    await happens(1)
+    await happens(2)
+    assert await step() == 0, "more may come"
+    await passes("true", 3600 + QUIET.total_seconds())
+    assert await step() == 2
+    await happens(3)
+    await happens(4)
+    await passes("artifact_id = 3", 3600 + LONGEST.total_seconds())
+    assert await step() == 2, "the first of them has waited long enough"
+    assert await noted(database) == [1, 2, 3, 4]
