@@ -797,7 +797,7 @@ CREATE TABLE well (
     lon double precision,
     UNIQUE (project_id, name_norm)
 );
-CREATE INDEX well_name ON well (name_norm text_pattern_ops);
+CREATE INDEX well_name ON well (name_norm);
 CREATE INDEX well_uwi ON well (uwi_norm) WHERE uwi_norm IS NOT NULL;
 COMMENT ON TABLE well IS 'The hole. name_norm keeps letters and digits of every script, case folded, so spellings of one name are one well';
 COMMENT ON COLUMN well.uwi IS 'This and what follows: from the first version that says it; null where none does';
@@ -870,7 +870,7 @@ CREATE TABLE curve (
 CREATE INDEX curve_well ON curve (well_id, frame_slug, frame_norm, mnemonic_norm, id) INCLUDE (latest_version_id);
 CREATE INDEX curve_project ON curve (project_id, id);
 CREATE INDEX curve_family ON curve (family, id);
-CREATE INDEX curve_mnemonic ON curve (mnemonic_norm text_pattern_ops);
+CREATE INDEX curve_mnemonic ON curve (mnemonic_norm, id);
 CREATE INDEX curve_range ON curve USING gist (idx_range);
 CREATE INDEX curve_empty ON curve (null_fraction) WHERE null_fraction > 0.5;
 CREATE INDEX curve_severity ON curve (qc_severity) WHERE qc_severity >= 3;
@@ -883,6 +883,7 @@ COMMENT ON COLUMN curve.family IS 'This and all that follows: copies of the late
 CREATE TABLE curve_version (
     id bigint PRIMARY KEY REFERENCES artifact ON DELETE CASCADE,
     curve_id bigint NOT NULL REFERENCES curve ON DELETE CASCADE,
+    project_id bigint NOT NULL,
     version int CHECK (version > 0),
     values_id bytea NOT NULL,
     index_id bytea NOT NULL,
@@ -929,6 +930,7 @@ CREATE INDEX curve_version_pushed ON curve_version (pushed);
 CREATE INDEX curve_version_changed ON curve_version (changed, id);
 COMMENT ON INDEX curve_version_live IS 'By number, and below all of these, in the order of their pushes, those without: the last is the latest';
 COMMENT ON TABLE curve_version IS 'One immutable artifact of a curve, whose id it has; pushes come in the order of their ids';
+COMMENT ON COLUMN curve_version.project_id IS 'Its curve''s, which is of one project for ever: so that who may read is told without a look at the curve';
 COMMENT ON COLUMN curve_version.version IS 'The first N of a tag vN that ever named it; null: pushed without one. Never given to another version of the curve';
 COMMENT ON COLUMN curve_version.samples IS 'Rows, absent samples included';
 COMMENT ON COLUMN curve_version.first_index IS 'Exact text of the lowest index value, in index_unit or ISO 8601; last_index of the highest';
@@ -1479,10 +1481,10 @@ BEGIN
     SELECT DISTINCT ON (q.curve_id) q.curve_id, p_projects[q.n], q.well_id, q.frame, q.frame_norm, q.frame_slug, q.mnemonic,
       q.mnemonic_norm, q.id, q.called, q.unit, q.canonical, q.index_kind, q.samples, q.null_fraction, q.idx_range, q.step, q.vmin,
       q.vmax, q.p50, q.push_time, 'pending' FROM said q ORDER BY q.curve_id, q.id ON CONFLICT (id) DO NOTHING)
-  INSERT INTO curve_version AS v (id, curve_id, version, values_id, index_id, dtype, width, samples, index_kind, index_unit, first_index,
-    last_index, idx_range, step, null_fraction, description, family, unit, unit_canonical, vmin, vmax, vmean, vstd, p01, p05, p50, p95,
+  INSERT INTO curve_version AS v (id, curve_id, project_id, version, values_id, index_id, dtype, width, samples, index_kind, index_unit,
+    first_index, last_index, idx_range, step, null_fraction, description, family, unit, unit_canonical, vmin, vmax, vmean, vstd, p01, p05, p50, p95,
     p99, hist, wellbore, run, pass, service_company, acquired, created, pushed, author, operation, message, tool, parent_digest)
-  SELECT q.id, q.curve_id, p_numbers[q.n], q.values_id, q.index_id, q.dtype, q.width, q.samples, q.index_kind, q.index_unit,
+  SELECT q.id, q.curve_id, p_projects[q.n], p_numbers[q.n], q.values_id, q.index_id, q.dtype, q.width, q.samples, q.index_kind, q.index_unit,
     q.first_index, q.last_index, q.idx_range, q.step, q.null_fraction, q.description, q.called, q.unit, q.canonical, q.vmin, q.vmax,
     q.vmean, q.vstd, q.p01, q.p05, q.p50, q.p95, q.p99, q.hist, q.wellbore, q.run, q.pass, q.service_company, q.acquired,
     coalesce(q.created, q.push_time), q.push_time, q.pushed_by, q.operation, q.message, q.tool, q.parent_digest

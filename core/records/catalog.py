@@ -67,12 +67,18 @@ async def ask(database: Database, asker: Asker, question: str, arguments: Sequen
 
 
 async def entries(database: Database, asker: Asker, question: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
-    """The versions that a question finds (its columns: version_id, sorted, key), each as ENTRY says. Apart, since only
-    the question must be planned for its conditions."""
-    while True:
-        found = await ask(database, asker, question, arguments)
-        columns = ([row[name] for row in found] for name in ("version_id", "sorted", "key"))
+    """The versions that a question finds (its columns: version_id, sorted, key), each as ENTRY says."""
+    return await shown(database, asker, question, arguments, SELECT_ENTRIES, ("version_id", "sorted", "key"))
+
+
+async def shown(
+    database: Database, asker: Asker, question: str, arguments: Sequence[Any], rows_of: str, columns: Sequence[str]
+) -> list[asyncpg.Record]:
+    """What a question finds, each as one row of the statement `rows_of`, whose arguments are columns of what was found.
+    Apart, since only the question must be planned for its conditions."""
+    while found := await ask(database, asker, question, arguments):
         async with database.acquire() as conn:
-            rows = await conn.fetch(SELECT_ENTRIES, *columns)
+            rows = await conn.fetch(rows_of, *([row[name] for row in found] for name in columns))
         if len(rows) == len(found):  # else one was purged in between: a short page would look like the last one
             return rows
+    return []

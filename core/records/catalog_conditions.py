@@ -74,10 +74,14 @@ class Query:
     def text(self, everything: bool, extra: str = "") -> str:
         """FROM and WHERE, with only the tables that something names."""
         where = " AND ".join(self.where)
-        joins = "v ON v.curve_id = c.id AND v.deleted_at IS NULL" if everything else "v ON v.id = c.latest_version_id"
-        version = f" JOIN curve_version {joins}" if everything or "v." in where + extra else ""
         well = " JOIN well w ON w.id = c.well_id" if "w." in where + extra else ""
-        return f"FROM curve c{version}{well} WHERE {where}"
+        if everything:
+            curve = " JOIN curve c ON c.id = v.curve_id" if "c." in where + extra + well else ""
+            tables, live = f"curve_version v{curve}", "v.project_id = ANY ($1::bigint[]) AND v.deleted_at IS NULL"
+        else:
+            version = " JOIN curve_version v ON v.id = c.latest_version_id" if "v." in where + extra else ""
+            tables, live = f"curve c{version}", "c.project_id = ANY ($1::bigint[]) AND c.latest_version_id IS NOT NULL"
+        return f"FROM {tables}{well} WHERE {' AND '.join([live, *self.where])}"
 
 
 def add(query: Query, condition: Condition, everything: bool) -> None:
@@ -111,7 +115,7 @@ def _texts(query: Query, column: str, condition: Condition, fold: Callable[[str]
             return f"strpos({folded}, {query.bind(values[0])}) > 0"
         case "starts":
             low, high = query.bind(values[0]), query.bind(values[0] + "\U0010ffff")
-            return f"({column} ~>=~ {low} AND {column} ~<~ {high})"
+            return f'({column} COLLATE "C" >= {low} AND {column} COLLATE "C" < {high})'
         case _:
             raise _refuse(condition, "a value, ~part, start*, {a b}")
 

@@ -10,39 +10,47 @@ import asyncpg
 from ..oci.errors import QueryInvalid
 from ..search import Condition
 from .catalog import Asker, ask, entries
-from .catalog_conditions import LARGEST, Query, add, field_of
+from .catalog_conditions import FIELDS, LARGEST, Query, add, field_of
 from .database import Database
 
 SORTS = {
-    "id": ("", ""),
-    "well": ("w.name_norm", "text"),
-    "mnemonic": ("c.mnemonic_norm", "text"),
-    "samples": ("v.samples", "bigint"),
-    "pushed": ("v.pushed", "timestamptz"),
-    "created": ("v.created", "timestamptz"),
+    "id": "",
+    "well": "text",
+    "mnemonic": "text",
+    "samples": "bigint",
+    "pushed": "timestamptz",
+    "created": "timestamptz",
 }
+"""What results can be sorted by, id or a field, and the type of its values."""
 
 
 @dataclass(frozen=True)
 class Search:
-    """conditions all hold; overlap: index values in metres or seconds; sort: a name in SORTS, `-` in front descends;
-    after: where the last page ended (`Found.last`)."""
+    """conditions all hold; overlap: index values in metres or seconds; sort: a name in SORTS, `-` in front descends,
+    empty for `order`; after: where the last page ended (`Found.last`)."""
 
     conditions: Sequence[Condition] = ()
     overlap: tuple[Decimal | None, Decimal | None] | None = None
     everything: bool = False
-    sort: str = "id"
+    sort: str = ""
     after: tuple[Any, int] | None = None
     limit: int = 100
+
+    @property
+    def order(self) -> str:
+        """What it is sorted by where nobody says: starts of mnemonics are found in the order of mnemonics."""
+        starts = any(one.field == "mnemonic" and one.operator == "starts" for one in self.conditions)
+        return "mnemonic" if starts and not self.everything else "id"
 
 
 async def search(database: Database, asker: Asker, wanted: Search) -> list[asyncpg.Record]:
     """Up to `limit` rows of catalog.ENTRY, and `sorted`, the value they are sorted by. QueryInvalid."""
     query = _conditions(wanted)
-    name = wanted.sort.removeprefix("-")
+    name = wanted.sort.removeprefix("-") or wanted.order
     if name not in SORTS:
         raise QueryInvalid(f"sort is one of {', '.join(SORTS)}, with - in front for the other way round")
-    (expression, kind), key = SORTS[name], "v.id" if wanted.everything else "c.id"
+    kind, key = SORTS[name], "v.id" if wanted.everything else "c.id"
+    expression = FIELDS[name].sql(wanted.everything) if kind else ""
     way, than = ("DESC", "<") if wanted.sort.startswith("-") else ("ASC", ">")
     if wanted.after is not None:
         value, last = wanted.after
@@ -90,7 +98,7 @@ FROM (
 
 
 def _conditions(wanted: Search) -> Query:
-    query = Query(where=["c.project_id = ANY ($1::bigint[]) AND c.latest_version_id IS NOT NULL"])
+    query = Query()
     for condition in wanted.conditions:
         add(query, condition, wanted.everything)
     if wanted.overlap is not None:

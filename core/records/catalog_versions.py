@@ -9,13 +9,15 @@ from .database import Database
 
 _NUMBER = "coalesce(version, id - 4611686018427387904)"  # as curve_version_live has it
 SELECT_VERSIONS = f"""WITH {HOME}
-SELECT {ENTRY}, ARRAY(SELECT l.role || ' ' || l.ref FROM lineage l WHERE l.version_id = v.id LIMIT 100) AS inputs, q.key
-FROM (
-  SELECT o.id AS version_id, o.key FROM home CROSS JOIN LATERAL (
-    SELECT repository_id FROM repository WHERE project_id = home.project_id AND name = $5 OFFSET 0) AS r
-  CROSS JOIN LATERAL (SELECT id, {_NUMBER} AS key FROM curve_version
-    WHERE curve_id = r.repository_id AND deleted_at IS NULL AND {_NUMBER} < $6 ORDER BY {_NUMBER} DESC LIMIT $7) AS o
-) AS q {JOINED} ORDER BY q.key DESC"""
+SELECT {ENTRY}, ARRAY(SELECT l.role || ' ' || l.ref FROM lineage l WHERE l.version_id = v.id LIMIT 100) AS inputs, v.key
+FROM home
+CROSS JOIN LATERAL (
+  SELECT repository_id, name FROM repository WHERE project_id = home.project_id AND name = $5 OFFSET 0) AS r
+JOIN curve c ON c.id = r.repository_id JOIN well w ON w.id = c.well_id
+CROSS JOIN LATERAL (
+  SELECT *, {_NUMBER} AS key FROM curve_version
+  WHERE curve_id = r.repository_id AND deleted_at IS NULL AND {_NUMBER} < $6 ORDER BY {_NUMBER} DESC LIMIT $7) AS v
+JOIN artifact a ON a.id = v.id ORDER BY v.key DESC"""
 SELECT_LATEST = f"""WITH {HOME}
 SELECT {ENTRY} FROM (
   SELECT c.latest_version_id AS version_id FROM home
@@ -35,11 +37,10 @@ USES = """SELECT v.id AS version_id, NULL::text AS sorted, v.id AS key FROM (
   UNION SELECT f.artifact_id FROM segment s JOIN artifact_blob_ref f ON f.blob_digest = s.blob_digest
     WHERE s.content_id = $3::bytea
   UNION SELECT id FROM curve_version WHERE values_id = $3::bytea OR index_id = $3::bytea
-) AS u JOIN curve_version v ON v.id = u.id JOIN curve c ON c.id = v.curve_id
-WHERE c.project_id = ANY ($1::bigint[]) AND v.deleted_at IS NULL AND v.id > $4 ORDER BY v.id LIMIT $5"""
+) AS u JOIN curve_version v ON v.id = u.id
+WHERE v.project_id = ANY ($1::bigint[]) AND v.deleted_at IS NULL AND v.id > $4 ORDER BY v.id LIMIT $5"""
 CHANGES = """SELECT v.id AS version_id, NULL::text AS sorted, v.id AS key
-FROM curve_version v JOIN curve c ON c.id = v.curve_id
-WHERE (v.changed, v.id) > ($2, $3) AND c.project_id = ANY ($1::bigint[])
+FROM curve_version v WHERE (v.changed, v.id) > ($2, $3) AND v.project_id = ANY ($1::bigint[])
 ORDER BY v.changed, v.id LIMIT $4"""
 
 HOT = (SELECT_VERSIONS, SELECT_LATEST, SELECT_ONE)

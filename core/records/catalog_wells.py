@@ -7,7 +7,7 @@ import asyncpg
 
 from ..curves.names import normal
 from ..oci import media
-from .catalog import ENTRY, HOME, JOINED, Asker, ask
+from .catalog import ENTRY, HOME, JOINED, Asker, ask, shown
 from .catalog_conditions import Query
 from .database import Database
 
@@ -22,6 +22,8 @@ SELECT_WELL = f"""WITH {HOME}
 SELECT {_WELL} FROM (SELECT s.well_id FROM home
   CROSS JOIN LATERAL (SELECT well_id FROM well_slug WHERE project_id = home.project_id AND slug = $5 OFFSET 0) AS s
 ) AS q JOIN well w ON w.id = q.well_id"""
+SELECT_WELLS = f"""SELECT {_WELL} FROM unnest($1::bigint[]) WITH ORDINALITY AS q(well_id, n)
+JOIN well w ON w.id = q.well_id ORDER BY q.n"""
 SELECT_CURVES = f"""WITH {HOME}
 SELECT {ENTRY}, c.frame_slug, c.frame_norm, c.mnemonic_norm, c.id AS curve_id FROM (
   SELECT o.latest_version_id AS version_id FROM home
@@ -33,12 +35,14 @@ SELECT {ENTRY}, c.frame_slug, c.frame_norm, c.mnemonic_norm, c.id AS curve_id FR
 _COVERAGE = f"""SELECT w.name, w.name_norm, o.* FROM (
   SELECT id, name, name_norm FROM well WHERE project_id = ANY ($1::bigint[]) AND name_norm > $2
   ORDER BY name_norm LIMIT $3
-) AS w LEFT JOIN LATERAL (
-  SELECT c.family, c.index_kind, count(*) AS curves%s
-  FROM curve c WHERE c.well_id = w.id AND c.{_LIVE} AND c.family IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2
-) AS o ON true ORDER BY w.name_norm, o.family, o.index_kind"""
-COUNTS = _COVERAGE % ""
-COVERAGE = _COVERAGE % ", range_agg(c.idx_range)::text AS ranges"
+) AS w CROSS JOIN LATERAL (
+  SELECT array_agg(family) AS families, array_agg(index_kind) AS kinds, array_agg(curves) AS curves,
+    array_agg(ranges) AS ranges
+  FROM (SELECT c.family, c.index_kind, count(*) AS curves, %s::text AS ranges
+    FROM curve c WHERE c.well_id = w.id AND c.{_LIVE} AND c.family IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2) AS g
+) AS o ORDER BY w.name_norm"""
+COUNTS = _COVERAGE % "NULL"
+COVERAGE = _COVERAGE % "range_agg(c.idx_range)"
 SELECT_ORIGINALS = f"""WITH {HOME}
 SELECT a.digest, a.size, a.push_time, a.pushed_by, a.annotations::text AS annotations,
   (a.extra_attrs -> 'ingest')::text AS ingest,
@@ -76,9 +80,9 @@ async def wells(
     chosen = [f" AND c.family = {query.bind(family)}" for family in sorted(set(families))]
     for condition in chosen or [""]:  # OFFSET 0: a well at a time, as many as the page needs
         where.append(f"EXISTS (SELECT FROM curve c WHERE c.well_id = w.id AND c.{_LIVE}{condition}{covers} OFFSET 0)")
-    question = f"""SELECT {_WELL} FROM (SELECT w.* FROM well w WHERE w.project_id = ANY ($1::bigint[])
-  AND {" AND ".join(where)} ORDER BY w.name_norm LIMIT $3) AS w ORDER BY w.name_norm"""
-    return await ask(database, asker, question, query.arguments)
+    question = f"""SELECT w.id FROM well w WHERE w.project_id = ANY ($1::bigint[]) AND {" AND ".join(where)}
+ORDER BY w.name_norm LIMIT $3"""
+    return await shown(database, asker, question, query.arguments, SELECT_WELLS, ("id",))
 
 
 async def well(database: Database, asker: Asker, slug: str) -> asyncpg.Record | None:
@@ -99,9 +103,9 @@ async def curves(
 async def coverage(
     database: Database, asker: Asker, after: str, limit: int, *, ranges: bool = True
 ) -> list[asyncpg.Record]:
-    """For each of up to `limit` wells by name_norm a row a family and kind of index: how many curves and, with `ranges`
-    (most of what an answer costs), what they cover, as a numrange multirange in metres or seconds. One row without a
-    family for a well that has none."""
+    """For each of up to `limit` wells by name_norm its families and, in step with them, kinds of index, how many curves
+    and, with `ranges` (most of what an answer costs), what they cover, as a numrange multirange in metres or seconds;
+    all null for a well that has none."""
     return await ask(database, asker, COVERAGE if ranges else COUNTS, [after, limit])
 
 

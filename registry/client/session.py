@@ -60,19 +60,20 @@ class AsyncRegistry:
         unit: str = "m",
         project: str | None = None,
         versions: str = "latest",
-        sort: str = "id",
+        sort: str = "",
         limit: int = 100,
     ) -> list[dict[str, Any]]:
         """Curves that one may read, as the registry's catalogue describes them (`GET /api/v1/search`), at most `limit`.
 
         q: conditions joined by commas, such as `family=gamma_ray,max=[300~],field=Gullfaks*`. depth: whose index
-        overlaps (a, b), in `unit`. versions: latest, or all. sort: a field, `-` in front the other way round.
+        overlaps (a, b), in `unit`. versions: latest, or all. sort: a field, `-` in front the other way round; empty: by
+        mnemonic if q asks for the start of one, else in the order in which curves came.
         QueryInvalid for what cannot be asked; Unsupported where the registry has no catalogue.
         """
         window = window_of(depth)
-        asked = {"q": q, "from": window.start, "to": window.stop, "project": project}
+        asked = {"q": q, "from": window.start, "to": window.stop, "project": project, "sort": sort}
         query = [(name, value) for name, value in asked.items() if value]
-        query += [("unit", unit), ("versions", versions), ("sort", sort), ("limit", str(min(limit, _PAGE)))]
+        query += [("unit", unit), ("versions", versions), ("limit", str(min(limit, _PAGE)))]
         address: str | None = "/api/v1/search"
         found: list[dict[str, Any]] = []
         while address and len(found) < limit:

@@ -32,7 +32,7 @@ def search(
     start: Low = "",
     stop: High = "",
     unit: Unit = "",
-    sort: Sort = "id",
+    sort: Sort = "",
     limit: Limit = 100,
     everything: All = False,
     as_json: Json = False,

@@ -42,7 +42,13 @@ class SearchQuery(msgspec.Struct, frozen=True, rename={"low": "from", "high": "t
     high: Annotated[Text | None, described("Curves whose index begins before this value.")] = None
     unit: Annotated[Text, described("Unit of from and to: m, ft, s ...")] = "m"
     versions: Annotated[Text, described("latest, or all.")] = "latest"
-    sort: Annotated[Text, described(f"{', '.join(SORTS)}; with - in front the other way round.")] = "id"
+    sort: Annotated[
+        Text,
+        described(
+            f"{', '.join(SORTS)}; with - in front the other way round. Where it is absent: mnemonic if q asks for the "
+            "start of one, else id."
+        ),
+    ] = ""
     limit: Limit = 100
     cursor: Cursor = None
 

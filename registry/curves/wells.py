@@ -206,16 +206,22 @@ async def _coverage(call: Call[CoverageQuery]) -> Answer:
     query, who = call.query, await pulling(call)
     after, database = start(query.cursor, str) or "", call.services.store.database
     rows = await catalog_wells.coverage(database, who, after, query.limit + 1, ranges=query.ranges)
-    wells: dict[str, WellCoverage] = {}
-    for row in rows:
-        well = wells.setdefault(row["name_norm"], WellCoverage(row["name"], []))
-        if row["family"] is not None:
-            ranges = (
-                [[float(end) for end in ends] for ends in _RANGE.findall(row["ranges"] or "")] if query.ranges else None
-            )
-            well.families.append(Covered(row["family"], row["index_kind"], row["curves"], ranges))
-    shown, last = cut(list(wells.items()), query.limit)
-    return paged(call.request, Coverage([well for _, well in shown]), last and last[0])
+    shown, last = cut(rows, query.limit)
+    wells = [WellCoverage(row["name"], _covered(row, query.ranges)) for row in shown]
+    return paged(call.request, Coverage(wells), last and last["name_norm"])
+
+
+def _covered(row: Any, ranges: bool) -> list[Covered]:
+    columns = (row[name] or () for name in ("families", "kinds", "curves", "ranges"))
+    return [
+        Covered(
+            family,
+            kind,
+            curves,
+            [[float(end) for end in ends] for ends in _RANGE.findall(spans or "")] if ranges else None,
+        )
+        for family, kind, curves, spans in zip(*columns, strict=True)
+    ]
 
 
 def _curve_name(call: Call[Any]) -> str:
