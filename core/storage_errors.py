@@ -1,6 +1,7 @@
 """A driver's error as what a client may know; the log holds the reason."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,6 +9,8 @@ from ..drivers import base
 from .oci.errors import Unavailable, UploadUnknown
 
 log = logging.getLogger(__name__)
+failures: Counter[str] = Counter()
+"""How often the store failed in this process: `lost` the bytes of an upload, was `full`, or `failed` otherwise."""
 
 
 @contextmanager
@@ -16,9 +19,11 @@ def storage_errors() -> Iterator[None]:
     try:
         yield
     except base.StagingLost as error:
+        failures["lost"] += 1
         log.warning("an upload's bytes are gone: %s", error)
         raise UploadUnknown("the bytes of this upload are gone; start a new one") from error
     except base.NoSpace as error:
+        failures["full"] += 1
         log.error("storage is full: %s", error)
         raise Unavailable(
             "the storage is full; ask the operator to make room", headers={"Retry-After": "60"}
@@ -26,5 +31,6 @@ def storage_errors() -> Iterator[None]:
     except base.NotFound:
         raise
     except base.DriverError as error:
+        failures["failed"] += 1
         log.error("storage failed: %s", error)
         raise Unavailable("the storage cannot be used now; try again", headers={"Retry-After": "5"}) from error

@@ -7,8 +7,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from starlette.applications import Starlette
-from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..core.first_start import FILE, ensure_admin
@@ -46,7 +44,9 @@ from .management.application import ManagementApi
 from .management.operation import Services as ManagementServices
 from .metrics import Metrics
 from .middleware import Observed, ServerErrors
+from .pages import pages
 from .sessions import Sessions
+from .state_metrics import StateMetrics
 from .tokens import TokenService
 from .v2.application import Distribution
 from .worker import create_worker
@@ -117,6 +117,7 @@ class Registry:
         pulls = PullLog(database, share=config.audit.pulls)
         stack.push_async_callback(pulls.close)
         self._background(pulls.run())
+        self._background(StateMetrics(self._metrics.registry).run(database))
         store = Store(database, driver, limits(config), pulls)
         stack.push_async_callback(store.settle)
         door, sign_in = Door(database, config.auth.token.service, config.http.external_url), None
@@ -135,7 +136,7 @@ class Registry:
         self._management = ManagementApi(
             ManagementServices(config, database, store, door, health, people.vault if people else None, sign_in, people)
         )
-        self._pages = _pages(health, self._metrics if config.metrics.enabled else None)
+        self._pages = pages(health, self._metrics if config.metrics.enabled else None)
         if config.worker.enabled:
             worker = create_worker(config, database, driver, metrics=GcMetrics(self._metrics.registry))
             task = asyncio.create_task(worker.run())
@@ -195,17 +196,6 @@ class _Answered:
 
 async def _starting(scope: Scope, receive: Receive, send: Send) -> None:
     await error_answer(NameUnknown("nothing is served here")).send(send)
-
-
-def _pages(health: Health, metrics: Metrics | None) -> Starlette:
-    routes = [
-        Route("/health", health.report),
-        Route("/health/live", health.live),
-        Route("/health/ready", health.ready),
-    ]
-    if metrics is not None:
-        routes.append(Route("/metrics", metrics.page))
-    return Starlette(routes=routes)
 
 
 async def _rotate(keys: KeyRing) -> None:

@@ -273,5 +273,8 @@ class Audit(Section, frozen=True):
 
 
 class Worker(Section, frozen=True):
+    """`port`: where a process of its own answers /health and /metrics; 0: nowhere."""
+
     enabled: bool = True
     concurrency: Count = 10
+    port: Port = 0

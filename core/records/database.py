@@ -149,6 +149,11 @@ class Database:
                 pool.terminate()
 
     @property
+    def connections(self) -> tuple[int, int]:
+        """How many connections of the pool are in use, and how many it may have."""
+        return self._pool.get_size() - self._pool.get_idle_size(), self._pool.get_max_size()
+
+    @property
     def _pools(self) -> list[Pool]:
         return [self._pool, self._questions]
 

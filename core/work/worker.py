@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from dataforge_registry.drivers.base import DriverError
+from dataforge_registry.drivers.base import DriverError, NoSpace
 
 from ..oci.errors import Unavailable
+from ..storage_errors import failures as storage_failures
 from .queue import Queue
 
 log = logging.getLogger(__name__)
@@ -76,6 +77,8 @@ class Worker:
                 pause = 0.0 if await step.run() >= step.full else step.idle
                 failures = 0
             except (Unavailable, DriverError) as error:
+                if isinstance(error, DriverError):
+                    storage_failures["full" if isinstance(error, NoSpace) else "failed"] += 1
                 if not failures:  # once an outage, not once a try
                     log.warning("%s: %s; trying again", step.name, error)
                 failures += 1

@@ -2,11 +2,21 @@
 
 import asyncio
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import typer
+from msgspec.structs import replace
 
 from ..config import Config
 from .options import ConfigFile, DataFolder, on_disk, read
+
+if TYPE_CHECKING:
+    from dataforge_registry.core.records.database import Database
+    from dataforge_registry.drivers.base import Driver
+
+    from ..metrics import Metrics
 
 
 def register(app: typer.Typer) -> None:
@@ -29,18 +39,50 @@ async def _work(config: Config) -> None:
     from dataforge_registry.core.records.schema import check_schema
 
     from ..backends import open_database, open_store
+    from ..gc_metrics import GcMetrics
+    from ..metrics import Metrics
     from ..worker import create_worker
 
     database, driver = await open_database(config), open_store(config)
     try:
         await check_schema(database)
         await driver.check()
-        working = create_worker(config, database, driver)
+        metrics = Metrics()
+        working = create_worker(config, database, driver, metrics=GcMetrics(metrics.registry))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, working.stop)
-        print("DataForge Registry works in the background", flush=True)
-        await working.run()
+        async with _answering(config, database, driver, metrics):
+            print("DataForge Registry works in the background", flush=True)
+            await working.run()
     finally:
         await driver.close()
         await database.close()
+
+
+@asynccontextmanager
+async def _answering(config: Config, database: "Database", driver: "Driver", metrics: "Metrics") -> AsyncIterator[None]:
+    """/health and /metrics at `worker.port` meanwhile. CommandError where nobody can listen there."""
+    if not config.worker.port:
+        yield
+        return
+    from ..engines.hypercorn import serve
+    from ..health import Health
+    from ..listening import listen
+    from ..middleware import Observed, ServerErrors
+    from ..pages import pages
+    from ..state_metrics import StateMetrics
+
+    # Behind no proxy and without TLS: this is for probes and Prometheus.
+    http = replace(config.http, port=config.worker.port, tls=type(config.http.tls)(), drain=1.0, drain_delay=0.0)
+    app = Observed(ServerErrors(pages(Health(database, driver), metrics if config.metrics.enabled else None)), metrics)
+    stop = asyncio.Event()
+    with listen(replace(config, http=http)) as sock:
+        looking = asyncio.create_task(StateMetrics(metrics.registry).run(database))
+        serving = asyncio.create_task(serve(app, http, sock, lambda: None, stop))
+        try:
+            yield
+        finally:
+            looking.cancel()
+            stop.set()
+            await asyncio.gather(looking, serving, return_exceptions=True)

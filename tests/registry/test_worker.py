@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
 
 from dataforge_registry.core.oci.digest import Digest, blob_key, manifest_key
 from dataforge_registry.core.oci.errors import Unavailable
@@ -21,6 +22,8 @@ from dataforge_registry.drivers.memory import MemoryDriver
 from dataforge_registry.drivers.wrap import Faulty
 from dataforge_registry.registry.config import load
 from dataforge_registry.registry.worker import create_worker
+
+from ..clients.server import free_port
 
 MANIFEST = b'{"schemaVersion":2}'
 BLOB = b"small"
@@ -145,16 +148,23 @@ async def test_failures_do_not_end_a_worker(database: Database, caplog: pytest.L
     assert caplog.messages == ["odd: away; trying again", "odd failed; trying again"]
 
 
+async def asked(port: int, path: str) -> tuple[int, str]:
+    """Status and body of a page of a worker."""
+    answer = await asyncio.to_thread(requests.get, f"http://127.0.0.1:{port}{path}", timeout=30)
+    return answer.status_code, answer.text
+
+
 @pytest.mark.asyncio
 async def test_dfr_worker_works_until_sigterm(database: Database, database_url: str, tmp_path: Path) -> None:
     config = tmp_path / "config.yml"
-    store = tmp_path / "store"
+    store, port = tmp_path / "store", free_port()
     config.write_text(
         json.dumps(
             {
                 "storage": {"filesystem": {"rootdirectory": str(store)}},
                 "database": {"url": database_url},
                 "auth": {"secretkey": "k" * 44},
+                "worker": {"port": port},
             }
         )
     )
@@ -166,6 +176,9 @@ async def test_dfr_worker_works_until_sigterm(database: Database, database_url: 
     try:
         assert b"works in the background" in await process.stdout.readline()
         await settled(database)
+        assert (await asked(port, "/health/ready"))[0] == 200
+        status, metrics = await asked(port, "/metrics")
+        assert status == 200 and "dfr_gc_links_total" in metrics and "dfr_tasks 0.0" in metrics
         process.send_signal(signal.SIGTERM)
         _, errors = await process.communicate()
     finally:
