@@ -1,5 +1,6 @@
 """Object stores that the test run starts itself, on 127.0.0.1, and ends with itself."""
 
+import asyncio
 import atexit
 import os
 import shutil
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import botocore.session
@@ -35,6 +36,8 @@ class S3:
     endpoint: str
     accesskey: str = "dataforge"
     secretkey: str = "not a secret"
+    signed: ClassVar[str] = "X-Amz-Expires=1200"
+    """What is in a link."""
 
     def parameters(self, root: str | None = None) -> dict[str, Any]:
         """Of `storage.s3`, with a root that nobody else has."""
@@ -61,6 +64,17 @@ class S3:
             aws_secret_access_key=self.secretkey,
         )
 
+    def unfinished(self, root: str) -> set[str]:
+        """What is in the bucket of uploads and joins that have not ended."""
+
+        async def listed() -> set[str]:
+            async with self.client() as client:
+                page = await client.list_objects_v2(Bucket=BUCKET, Prefix=f"{root}/uploads/")
+                multiparts = await client.list_multipart_uploads(Bucket=BUCKET, Prefix=f"{root}/")
+            return {each["Key"] for each in (*page.get("Contents", ()), *multiparts.get("Uploads", ()))}
+
+        return asyncio.run(listed())
+
 
 @dataclass(frozen=True)
 class Azure:
@@ -69,6 +83,8 @@ class Azure:
     endpoint: str
     accountname: str = "wells"
     accountkey: str = "bm90IGEgc2VjcmV0"
+    signed: ClassVar[str] = "&sig="
+    """What is in a link."""
 
     def parameters(self, root: str | None = None) -> dict[str, Any]:
         """Of `storage.azure`, with a root that nobody else has."""
@@ -88,6 +104,13 @@ class Azure:
         """A client of our own, to look at the container with."""
         key = {"account_name": self.accountname, "account_key": self.accountkey}
         return ContainerClient(self.endpoint, BUCKET, key)
+
+    def unfinished(self, root: str) -> set[str]:
+        """What is in the container of uploads that have not ended, and of joins: blocks whose list never came."""
+        with self.client() as client:
+            every = {blob.name for blob in client.list_blobs(f"{root}/", include=["uncommittedblobs"])}
+            whole = {blob.name for blob in client.list_blobs(f"{root}/")}
+        return every - whole | {name for name in whole if name.startswith(f"{root}/uploads/")}
 
 
 @dataclass(frozen=True)
