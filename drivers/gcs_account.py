@@ -8,7 +8,7 @@ import hashlib
 import os
 from datetime import UTC, datetime
 from io import StringIO
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from cryptography.hazmat.primitives import hashes
@@ -16,8 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from gcloud.aio.auth import Token
+from tenacity import retry_if_exception, wait_random_exponential
 
 from .base import Unavailable
+from .gcs_errors import is_passing
 from .gcs_settings import Settings, check_keyfile
 
 SCOPE: Final = "https://www.googleapis.com/auth/devstorage.read_write"
@@ -32,13 +34,19 @@ class Account(Token):
     """The account of `keyfile`; else of the file that GOOGLE_APPLICATION_CREDENTIALS names, of gcloud's login, or of
     the machine. ValueError where a file that is named is of no use."""
 
+    # The client asks again for a minute, whatever the answer was: a key that was refused is refused at once here.
+    acquire_access_token: Any = Token.acquire_access_token.retry_with(
+        retry=retry_if_exception(is_passing), wait=wait_random_exponential(0.2, max=2)
+    )
+
     def __init__(self, settings: Settings) -> None:
         named = os.environ.get(NAMED, "")
         if named and not settings.keyfile and not settings.endpoint:
             check_keyfile(named, NAMED)
         nobody = StringIO("{}") if settings.endpoint else None  # an emulator is never asked for a token
         super().__init__(service_file=settings.keyfile or nobody, scopes=[SCOPE])
-        self._mail, self._key = str(self.service_data.get("client_email", "")), self._signing_key()
+        self._mail = str(self.service_data.get("client_email", ""))
+        self._key = self._signing_key()
 
     async def get(self) -> str | None:
         """The token. Unavailable says where the account should come from. One request for it serves all who wait, so

@@ -11,7 +11,7 @@ PASSING: Final = (408, 429, 500, 502, 503, 504)
 """Statuses after which the same request may well succeed."""
 
 
-def is_passing(error: Exception) -> bool:
+def is_passing(error: BaseException) -> bool:
     """Whether to ask again: the store was busy or failed, or no whole answer came."""
     if isinstance(error, ClientResponseError):
         return error.status in PASSING

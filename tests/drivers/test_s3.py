@@ -18,8 +18,9 @@ from dataforge_registry.drivers.s3_settings import settings_of
 from dataforge_registry.drivers.staged import PART
 
 from .bodies import body, broken, keys, read, staged
-from .s3_proxy import Proxy, proxied
-from .stores import BUCKET, S3, free_port, versitygw
+from .proxy import Proxy, proxied
+from .s3_proxy import S3Proxy
+from .stores import BUCKET, S3, versitygw
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.tool("versitygw")]
 MIB = 1024 * 1024
@@ -30,9 +31,7 @@ KEY = "blobs/sha256/a3/f2/a3f2"
 async def proxy() -> AsyncIterator[Proxy]:
     """A strict proxy before the store: no rule of S3 may be broken."""
     target = await asyncio.to_thread(versitygw)
-    port = free_port()
-    async with proxied(target.endpoint, port) as made:
-        made.port = port  # type: ignore[attr-defined]
+    async with proxied(S3Proxy(target.endpoint)) as made:
         yield made
     assert made.broken == []
 
@@ -40,7 +39,7 @@ async def proxy() -> AsyncIterator[Proxy]:
 @pytest_asyncio.fixture
 async def driver(proxy: Proxy) -> AsyncIterator[Driver]:
     """The driver, by way of the proxy."""
-    made = open_driver("s3", S3(f"http://127.0.0.1:{proxy.port}").parameters() | {"chunksize": 5 * MIB})  # type: ignore[attr-defined]
+    made = open_driver("s3", S3(proxy.endpoint).parameters() | {"chunksize": 5 * MIB})
     yield made
     await made.close()
 
