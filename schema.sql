@@ -193,6 +193,14 @@ CREATE TABLE login_failure (
 );
 COMMENT ON TABLE login_failure IS 'Brakes against guessing: one row per name (a keyed hash) and per address that failed lately';
 
+CREATE TABLE node (
+    node_id uuid PRIMARY KEY,
+    host text NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    seen_at timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 50);
+COMMENT ON TABLE node IS 'The server processes that run now, a row each, touched every few seconds: rate limits are divided by their number. host is host name and process id';
+
 -- 2. Bytes: blobs, who may serve them, who pays for them ---------------------------------------------------------------
 
 CREATE TABLE repository (

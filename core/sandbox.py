@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -43,10 +43,17 @@ class SandboxLimits:
 class Sandbox:
     """Up to `processes` children, started when first needed or by `warm`. `close` when done; an async context.
 
-    modules: what they load before their first call.
+    admit: called before each call, to refuse it by raising; modules: what children load before their first call.
     """
 
-    def __init__(self, processes: int = 1, limits: SandboxLimits | None = None, modules: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        processes: int = 1,
+        limits: SandboxLimits | None = None,
+        modules: Sequence[str] = (),
+        admit: Callable[[], None] | None = None,
+    ) -> None:
+        self._admit = admit
         self.limits = limits or SandboxLimits()
         self._modules = modules
         self._processes = processes
@@ -73,6 +80,8 @@ class Sandbox:
 
         CurveError as it raised it; SandboxRefused where it hit a limit.
         """
+        if self._admit is not None:
+            self._admit()
         async with self._slots:
             child = self._idle.pop() if self._idle else await self._start()
             whole = False

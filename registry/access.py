@@ -13,13 +13,14 @@ from cachetools import LRUCache
 from starlette.types import Scope
 
 from ..core.access import ANONYMOUS, SYSTEM, Principal, Rights
-from ..core.oci.errors import RegistryError, ScopeInsufficient, TokenInvalid
+from ..core.oci.errors import RegistryError, ScopeInsufficient, TokenInvalid, Unauthorized
 from ..core.records import accounts
 from ..core.records.database import Database
 from ..core.signin import SignIn
 from ..core.signing import KeyRing, Token
 from .credentials import Basic, Bearer, credentials
 from .identity.exchange import by_token
+from .load.rates import Rates
 from .origin import header, neighbourhood, public_url
 from .sessions import Sessions, Visit
 
@@ -35,8 +36,8 @@ def repository_scope(name: str, *actions: str) -> str:
 
 
 class Door:
-    """Turns a request's credentials into a Principal. Without `sign_in` and `keys` (`auth.mode: none`) everybody is
-    SYSTEM."""
+    """Turns a request's credentials into a Principal, and counts it for him (`rates`). Without `sign_in` and `keys`
+    (`auth.mode: none`) everybody is SYSTEM."""
 
     def __init__(
         self,
@@ -46,17 +47,36 @@ class Door:
         sign_in: SignIn | None = None,
         keys: KeyRing | None = None,
         sessions: Sessions | None = None,
+        rates: Rates | None = None,
     ) -> None:
         self._database, self._service, self._external_url = database, service, external_url
-        self._sign_in, self._keys, self._sessions = sign_in, keys, sessions
+        self._sign_in, self._keys, self._sessions, self._rates = sign_in, keys, sessions, rates
         self._verified: LRUCache[bytes, Token] = LRUCache(_REMEMBERED)
 
     async def principal(self, scope: Scope) -> Principal:
         """Who is asking: by Bearer token, by Basic, or ANONYMOUS.
 
         Unauthorized (TokenInvalid for a token) where the credentials are no good, TooManyRequests after too many
-        failures. A token's bearer may have been disabled since: the look-up's `Rights.valid`, or `holds`, tells.
+        failures or beyond the limit of his rate. A token's bearer may have been disabled since: the look-up's
+        `Rights.valid`, or `holds`, tells.
         """
+        if self._rates is None:
+            return await self._known(scope)
+        try:
+            found = await self._known(scope)
+        except Unauthorized:
+            self._rates.count_address(scope)
+            raise
+        self._rates.count(scope, found)
+        return found
+
+    def nobody(self, scope: Scope) -> Principal:
+        """ANONYMOUS, for a request that needs no credentials. TooManyRequests."""
+        if self._rates is not None:
+            self._rates.count(scope, ANONYMOUS)
+        return ANONYMOUS
+
+    async def _known(self, scope: Scope) -> Principal:
         if self._sign_in is None or self._keys is None:
             return SYSTEM
         match credentials(scope):
@@ -74,7 +94,10 @@ class Door:
         change that another site may have caused."""
         if self._sessions is None or header(scope, b"authorization"):
             return Visit(await self.principal(scope))
-        return await self._sessions.visit(scope)
+        visit = await self._sessions.visit(scope)
+        if self._rates is not None:
+            self._rates.count(scope, visit.principal)
+        return visit
 
     async def rights(self, principal: Principal, project: str) -> Rights:
         """What the database says now, for a request that has no look-up of its own."""

@@ -37,6 +37,11 @@ from .identity.issuers import Issuers
 from .identity.pages import OidcPages
 from .identity.people import People
 from .limits import Limits as BodyLimits
+from .load.gate import Gate
+from .load.load import Load, load_of
+from .load.nodes import Nodes
+from .load.rates import Rates
+from .load.watch import Watch
 from .login import PREFIX as LOGIN
 from .login import Login
 from .management.answers import PREFIX
@@ -60,17 +65,19 @@ MANAGEMENT = PREFIX.encode() + b"/"
 def create_app(config: Config) -> ASGIApp:
     """The registry of a configuration, as an ASGI application whose lifespan opens database and store."""
     metrics = Metrics()
-    app: ASGIApp = Registry(config, metrics)
-    app = Observed(BodyLimits(ServerErrors(app), config.http), metrics)
+    load = load_of(config, metrics.registry)
+    app: ASGIApp = Registry(config, metrics, load)
+    app = Observed(BodyLimits(ServerErrors(Gate(app, load)), config.http), metrics)
     return Forwarded(app, config.http.trusted_proxies) if config.http.trusted_proxies else app
 
 
 class Registry:
     """What answers: /v2/ and the token service ourselves, since they are hot or strict; the rest through Starlette."""
 
-    def __init__(self, config: Config, metrics: Metrics) -> None:
+    def __init__(self, config: Config, metrics: Metrics, load: Load) -> None:
         self._config = config
         self._metrics = metrics
+        self._load = load
         self._open = AsyncExitStack()
         self._distribution: ASGIApp = _starting
         self._curves: ASGIApp = _starting
@@ -120,12 +127,15 @@ class Registry:
         self._background(StateMetrics(self._metrics.registry).run(database))
         store = Store(database, driver, limits(config), pulls)
         stack.push_async_callback(store.settle)
-        door, sign_in = Door(database, config.auth.token.service, config.http.external_url), None
+        rates = await self._watched(database)
+        door, sign_in = Door(database, config.auth.token.service, config.http.external_url, rates=rates), None
         people: People | None = None
         if config.auth.mode != "none":
-            door, sign_in, people = await self._with_accounts(database)
+            door, sign_in, people = await self._with_accounts(database, rates)
         self._distribution = Distribution(store, door, config.storage.delete.enabled, redirects(config))
-        sandbox = await stack.enter_async_context(Sandbox(config.curves.processes, sandbox_limits(config)))
+        sandbox = await stack.enter_async_context(
+            Sandbox(config.curves.processes, sandbox_limits(config), admit=self._load.spare)
+        )
         made = MadeFiles(config.curves.file_memory, config.curves.file_disk)
         stack.push_async_callback(made.close)
         links = Links(config.auth.secretkey, config.curves.link_expiry, config.curves.link_longest)
@@ -143,7 +153,16 @@ class Registry:
             stack.push_async_callback(_stopped, task)
             stack.callback(worker.stop)
 
-    async def _with_accounts(self, database: Database) -> tuple[Door, SignIn, People]:
+    async def _watched(self, database: Database) -> Rates:
+        """Looks after the load from now on; how often one may ask."""
+        nodes = Nodes(database)
+        self._open.push_async_callback(nodes.leave)
+        await nodes.beat()
+        self._background(nodes.run())
+        self._background(Watch(self._load, self._metrics.registry).run(nodes))
+        return Rates(self._config.limits.rate, self._load.refusals, lambda: nodes.live)
+
+    async def _with_accounts(self, database: Database, rates: Rates) -> tuple[Door, SignIn, People]:
         auth, http, passwords = self._config.auth, self._config.http, Passwords()
         folder = Path(self._config.data) if self._config.data else None
         shown = await ensure_admin(database, passwords, auth.admin_password, folder)
@@ -165,6 +184,7 @@ class Registry:
                 sign_in,
                 keys,
                 Exchange(database, issuers, auth.keyless.expiry),
+                rates,
                 external_url=http.external_url,
                 form_limit=http.form_limit,
             )
@@ -172,7 +192,7 @@ class Registry:
         sessions = Sessions(database, auth.session, http.external_url, people.vouch)
         pages = OidcPages(people, sessions, http.external_url, http.form_limit)
         self._login = Login(sign_in, sessions, http.form_limit, pages)
-        return Door(database, auth.token.service, http.external_url, sign_in, keys, sessions), sign_in, people
+        return Door(database, auth.token.service, http.external_url, sign_in, keys, sessions, rates), sign_in, people
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

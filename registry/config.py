@@ -25,6 +25,7 @@ from .sections import (
     Gc,
     Http,
     Ingest,
+    Limits,
     Log,
     Projects,
     Scrub,
@@ -53,6 +54,7 @@ class Config(Section, frozen=True):
     database: Database = Database()
     http: Http = Http()
     server: Server = Server()
+    limits: Limits = Limits()
     auth: Auth = Auth()
     projects: Projects = Projects()
     gc: Gc = Gc()

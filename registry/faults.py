@@ -25,6 +25,10 @@ def faults(config: "Config") -> Iterator[str]:
         yield "database.pooler: name the server behind the pooler in database.direct_url, for LISTEN and migrations"
     if config.gc.lease < SHORTEST_LEASE:
         yield "gc.lease: at least 1h, or a slow push may lose its blobs to gc"
+    if config.limits.rate.burst < 1:
+        yield "limits.rate.burst: at least 1s"
+    if config.limits.shed > config.limits.refuse:
+        yield "limits.shed: not above limits.refuse, uploads give way first"
     yield from _oidc(config)
     yield from _crons(config)
     yield from _collector(config.audit.forward)

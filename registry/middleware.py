@@ -46,13 +46,17 @@ class Exchange:
     """One request and its answer as they pass: bytes both ways, status (0 before the answer), the answer's headers, and
     whether the client `left`."""
 
-    __slots__ = ("_id", "_receive", "_send", "headers", "left", "received", "sent", "status")
+    __slots__ = ("_own", "_receive", "_send", "headers", "left", "received", "sent", "status")
 
     def __init__(self, name: str, receive: Receive, send: Send) -> None:
-        self._id, self._receive, self._send = (b"x-request-id", name.encode()), receive, send
+        self._own, self._receive, self._send = [(b"x-request-id", name.encode())], receive, send
         self.status = self.received = self.sent = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self.left = False
+
+    def add(self, name: bytes, value: bytes) -> None:
+        """A header for the answer, whatever it will be."""
+        self._own.append((name, value))
 
     async def receive(self) -> Message:
         """What the engine gives."""
@@ -64,10 +68,10 @@ class Exchange:
         return message
 
     async def send(self, message: Message) -> None:
-        """On to the engine; the head with the request's id."""
+        """On to the engine; the head with our own headers."""
         kind = message["type"]
         if kind == "http.response.start":
-            self.status, self.headers = message["status"], [*message.get("headers", ()), self._id]
+            self.status, self.headers = message["status"], [*message.get("headers", ()), *self._own]
             message = {"type": kind, "status": self.status, "headers": self.headers}
         elif kind == "http.response.body":
             self.sent += len(message.get("body", b""))

@@ -25,6 +25,7 @@ from .access import TOKEN_PATH
 from .credentials import Basic, credentials
 from .forms import Fields, read_form
 from .identity.exchange import ACCESS_TOKEN, GRANT, Exchange, Where, by_token, seconds_left
+from .load.rates import Rates
 from .origin import address, neighbourhood, public_url
 from .scopes import Asked, parse_scopes
 from .sections import Token
@@ -46,13 +47,14 @@ class TokenService:
         sign_in: SignIn,
         keys: KeyRing,
         exchange: Exchange,
+        rates: Rates,
         *,
         external_url: str = "",
         form_limit: int = 64 << 10,
     ) -> None:
         self._database, self._settings = database, settings
         self._external_url, self._form_limit = external_url, form_limit
-        self._sign_in, self._keys = sign_in, keys
+        self._sign_in, self._keys, self._rates = sign_in, keys, rates
         self._methods: dict[str, dict[str, _Respond]] = {
             TOKEN_PATH: {"GET": self._get, "POST": self._post},
             JWKS_PATH: {"GET": self._jwks},
@@ -68,7 +70,11 @@ class TokenService:
         if scope["method"] not in methods:
             allowed = ", ".join(methods)
             raise MethodNotAllowed(f"only {allowed} is served here", headers={"Allow": allowed})
-        response = await methods[scope["method"]](scope, receive)
+        try:
+            response = await methods[scope["method"]](scope, receive)
+        except Unauthorized:
+            self._rates.count_address(scope)
+            raise
         await response(scope, receive, send)
 
     async def _get(self, scope: Scope, receive: Receive) -> Response:
@@ -82,6 +88,7 @@ class TokenService:
                 principal, lifetime = await self._password(scope, username, password)
             case _:
                 raise Unauthorized("a token is had for a name and password, not for a token", headers=self._ask(scope))
+        self._rates.count(scope, principal)
         offline = fields.one("offline_token").lower() in ("true", "1")
         refresh = await self._refresh(scope, principal, fields, service) if offline else ""
         return await self._token(principal, fields, lifetime, refresh)
@@ -108,9 +115,12 @@ class TokenService:
                 refresh = refresh if offline else ""
             case other if other == GRANT:
                 where = Where(address(scope), scope["state"].get("request_id", ""))
-                return await self._exchanged(await self._exchange.robot(fields, where), fields)
+                robot = await self._exchange.robot(fields, where)
+                self._rates.count(scope, robot)
+                return await self._exchanged(robot, fields)
             case _:
                 raise QueryInvalid(f"grant_type is password, refresh_token or {GRANT}")
+        self._rates.count(scope, principal)
         return await self._token(principal, fields, lifetime, refresh)
 
     async def _exchanged(self, robot: Principal, fields: Fields) -> Response:

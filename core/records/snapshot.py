@@ -1,6 +1,7 @@
 """All records of one moment as files, and back into an empty database: COPY of each table in one transaction.
 
-Left out is what means nothing elsewhere or later: the queue (its tasks are there), unfinished uploads, sessions.
+Left out is what means nothing elsewhere or later: the queue (its tasks are there), unfinished uploads, sessions, the
+processes that run.
 An event's transaction number is given anew, since a new database counts from its own beginning; so is nothing else.
 """
 
@@ -14,7 +15,7 @@ from .database import Connection
 
 LEFT_OUT: Final = (
     *("schema_migration", "pgqueuer", "pgqueuer_log", "pgqueuer_schedules", "pgqueuer_statistics"),
-    *("upload", "upload_staging", "session", "login_failure"),
+    *("upload", "upload_staging", "session", "login_failure", "node"),
 )
 TABLES = """
 SELECT c.relname AS name, array_agg(a.attname::text ORDER BY a.attnum) AS columns FROM pg_class c

@@ -6,7 +6,6 @@ from urllib.parse import unquote_to_bytes
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from ...core.access import ANONYMOUS
 from ...core.body import Body, BodyBroken
 from ...core.curves.errors import ContentMismatch, CurveError
 from ...core.oci.errors import (
@@ -95,7 +94,8 @@ class CurveApi:
         endpoint, parameters = self._find(request.method, path)
         state = request.scope["state"]
         state["endpoint"] = f"api.{endpoint.name}"
-        principal = ANONYMOUS if endpoint.signed else await self._services.door.principal(request.scope)
+        door = self._services.door
+        principal = door.nobody(request.scope) if endpoint.signed else await door.principal(request.scope)
         state["actor"] = principal.name or principal.kind
         actor = Actor(principal.name or principal.kind, address(request.scope), state.get("request_id", ""))
         query = endpoint.parse_query(request)

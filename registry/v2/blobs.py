@@ -9,6 +9,7 @@ from ...core.oci.digest import Digest
 from ...core.oci.media import OCTET_STREAM
 from ...core.reading import BlobReading
 from ...core.records.lookup import FoundBlob
+from ..load.load import LARGE
 from ..ranges import Span, parse_range
 from .answer import Answer, Request
 from .conditional import not_modified, wanted_range
@@ -50,6 +51,8 @@ async def get(
         path = await reading.path(found)
         if path is not None:
             return Answer(200, headers, path=path)
+    if stop - start > LARGE and (load := request.scope["state"].get("load")):
+        load.spare()
     return Answer(206 if spans else 200, headers, await reading.open(found, start, stop))
 
 

@@ -33,7 +33,8 @@ class Server:
         self.data = folder / "data"
         self.storage = Path(settings.get("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", self.data / "storage"))
         self.log = folder / f"{self.port}.log"
-        self._command = [sys.executable, "-m", "dataforge_registry.registry", "serve", "--auth", "none"]
+        self._command = [sys.executable, "-m", "dataforge_registry.registry", "serve"]
+        self._command += [] if "REGISTRY_AUTH_ADMIN_PASSWORD" in settings else ["--auth", "none"]
         self._command += ["--data", str(self.data), "--port", str(self.port)]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("REGISTRY_", "DFR_"))}
         self._environment = kept | settings

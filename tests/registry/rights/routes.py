@@ -50,7 +50,7 @@ def _each(table: Iterable[tuple[str, Iterable[str]]]) -> Iterable[str]:
 
 def _tokens() -> tokens.TokenService:
     exchange = Exchange(None, None, 900)  # type: ignore[arg-type]  # as below
-    return tokens.TokenService(None, Token(), None, None, exchange)  # type: ignore[arg-type]  # asked for its table alone
+    return tokens.TokenService(None, Token(), None, None, exchange, None)  # type: ignore[arg-type]  # asked for its table alone
 
 
 def _pages() -> list[Route]:

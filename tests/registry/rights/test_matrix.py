@@ -9,6 +9,7 @@ import pytest
 
 from dataforge_registry.registry import app
 from dataforge_registry.registry.config import load
+from dataforge_registry.registry.load.load import load_of
 from dataforge_registry.registry.metrics import Metrics
 
 from .conftest import ABSENT, Answer, World
@@ -49,9 +50,8 @@ def test_every_route_has_a_row_and_every_row_a_route() -> None:
 
 
 def test_every_application_is_in_the_matrix() -> None:
-    registry = app.Registry(
-        load(None, {}, overrides={"storage.inmemory": {}, "database.url": "postgresql://nowhere"}), Metrics()
-    )
+    config = load(None, {}, overrides={"storage.inmemory": {}, "database.url": "postgresql://nowhere"})
+    registry = app.Registry(config, metrics := Metrics(), load_of(config, metrics.registry))
     found = {name for name, value in vars(registry).items() if value is app._starting}
     assert found == APPLICATIONS, "routes.py must list the routes of each"
 

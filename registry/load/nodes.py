@@ -1,0 +1,40 @@
+"""How many server processes run: each writes that it does, and hears of the others by the same statement."""
+
+import asyncio
+import os
+import socket
+from contextlib import suppress
+from datetime import timedelta
+from uuid import uuid4
+
+from ...core.oci.errors import Unavailable
+from ...core.records import nodes
+from ...core.records.database import Database
+
+BEAT_SECONDS = 5.0
+SILENCE = timedelta(seconds=20)
+
+
+class Nodes:
+    """`live` is the number that the last beat told, at least this one; without a database it stays what it was."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._node = nodes.Node(uuid4(), f"{socket.gethostname()}:{os.getpid()}")
+        self.live = 1
+
+    async def beat(self) -> None:
+        """Write and hear once. Unavailable."""
+        self.live = await self._database.run(lambda conn: nodes.beat(conn, self._node, SILENCE))
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            with suppress(Unavailable):
+                await self.beat()
+            await asyncio.sleep(BEAT_SECONDS)
+
+    async def leave(self) -> None:
+        """Say goodbye, so that the others share what was ours at their next beat."""
+        with suppress(Unavailable):
+            await self._database.run(lambda conn: nodes.leave(conn, self._node))
