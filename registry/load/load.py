@@ -38,7 +38,7 @@ def load_of(config: Config, registry: CollectorRegistry) -> Load:
     """What a configuration allows; counted in `registry`."""
     settings, uploads = config.limits, config.limits.uploads
     if uploads is None:
-        uploads = OBJECTS_UPLOADS if config.storage.driver == "s3" else FILES_UPLOADS
+        uploads = FILES_UPLOADS if config.storage.driver in ("filesystem", "inmemory") else OBJECTS_UPLOADS
     return Load(
         Lane(settings.requests, settings.queue, settings.wait),
         Lane(uploads, settings.queue, settings.wait),
