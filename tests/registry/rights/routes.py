@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from starlette.routing import Route
 
 from dataforge_registry.drivers.memory import MemoryDriver
-from dataforge_registry.registry import app, login, metrics, tokens
+from dataforge_registry.registry import login, metrics, pages, tokens
 from dataforge_registry.registry.curves.application import ENDPOINTS
 from dataforge_registry.registry.health import Health
 from dataforge_registry.registry.identity.exchange import Exchange
@@ -55,4 +55,4 @@ def _tokens() -> tokens.TokenService:
 
 def _pages() -> list[Route]:
     health = Health(None, MemoryDriver())  # type: ignore[arg-type]
-    return [route for route in app._pages(health, metrics.Metrics()).routes if isinstance(route, Route)]
+    return [route for route in pages.pages(health, metrics.Metrics()).routes if isinstance(route, Route)]
