@@ -189,13 +189,14 @@ class Question:
 
 async def report(database: Timed) -> None:
     """The table."""
-    asked = await questions(database)
+    asked, trip = await questions(database), inf
     for _ in range(ROUNDS):  # so that a busy moment of the machine is not all of one question
         for question in asked:
             for _ in range(RUNS):
                 await question.time(database)
             for _ in range(RUNS):
                 await question.explain(database)
+            trip = min(trip, await nothing(database))
     table = Table("#", "question", "rows", "pages", "plan", "run", "question", "curves.md", "times", "call", title="ms")
     for number, one in enumerate(asked, 1):
         took = (f"{ms:.2f}" for ms in (one.plan, one.run, one.question))
@@ -203,7 +204,18 @@ async def report(database: Timed) -> None:
         table.add_row(
             str(number), one.said, f"{one.rows}", f"{one.pages}", *took, f"{one.expected:g}", times, f"{one.call:.2f}"
         )
+    table.caption = f"of each question {trip:.2f} is the round trip of a statement that asks nothing"
     Console(width=120).print(table)
+
+
+async def nothing(database: Database) -> float:
+    """Milliseconds of a statement that asks nothing: the best of ten."""
+    best = inf
+    for _ in range(10):
+        start = time.perf_counter()
+        await Database.ask(database, "SELECT 1", patience=60)
+        best = min(best, (time.perf_counter() - start) * 1e3)
+    return best
 
 
 async def questions(database: Database) -> list[Question]:
