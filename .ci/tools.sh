@@ -33,7 +33,6 @@ promtool         prometheus
 docker-compose   docker-compose
 systemd-analyze  systemd
 pgbouncer        pgbouncer
-pgbouncer        pgbouncer
 radosgw          radosgw
 ceph-mon         ceph-mon
 ceph-osd         ceph-osd

@@ -1,0 +1,28 @@
+"""Either of two nodes may die at any moment: nothing acknowledged is lost, and nothing stays in the bucket for ever."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ..deploy.proxies import NGINX
+from ..drivers.stores import ceph
+from .kill_nodes import campaign, cluster
+
+KILLS = int(os.environ.get("FAULTS", "4"))
+
+
+@pytest.mark.tool("radosgw", NGINX)
+@pytest.mark.xdist_group("s3-ceph")
+@pytest.mark.timeout(240 + 20 * KILLS)
+def test_nodes_that_die_lose_nothing_and_leave_nothing(folder: Path) -> None:
+    with cluster(folder, ceph()) as running:
+        noted = campaign(running, KILLS)
+        assert noted.tags
+        print(f"{KILLS} kills, {len(noted.contents)} contents and {len(noted.tags)} tags acknowledged")
+        assert noted.lost(running) == []
+        nodes = {node for node in running.front.nodes("/v2/faults/") if node.isdigit()}
+        assert nodes == {str(node.port) for node in running.nodes}
+        for node in running.nodes:
+            node.stop()
+        assert running.swept() == []
