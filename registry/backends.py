@@ -23,6 +23,8 @@ async def open_database(config: Config, size: int | None = None) -> Database:
         size=size or settings.pool,
         pooler=settings.pooler,
         statement_timeout=settings.statement_timeout,
+        replicas=settings.replicas,
+        staleness=settings.staleness,
     )
 
 

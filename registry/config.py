@@ -77,6 +77,8 @@ def _plain(value: Any, redacted: bool) -> Any:
     if isinstance(value, msgspec.Struct):
         items = ((name, getattr(value, name)) for name in value.__struct_fields__)
         return {name: _plain(item, redacted) for name, item in items if item is not None}
+    if isinstance(value, list):
+        return [_plain(item, redacted) for item in value]
     if isinstance(value, Secret):
         return value.redacted() if redacted else str(value)
     if isinstance(value, Size):

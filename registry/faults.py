@@ -14,15 +14,8 @@ SHORTEST_LEASE = 3600
 
 def faults(config: "Config") -> Iterator[str]:
     """What is wrong with it, a line each that says what to change."""
-    database, http, storage = config.database, config.http, config.storage
-    if not database.url and not config.data:
-        yield "no database: set database.url, or give --data DIR for a private PostgreSQL"
-    for key in ("url", "direct_url"):
-        url = getattr(database, key)
-        if url and not url.startswith(("postgresql://", "postgres://")):
-            yield f"database.{key}: write postgresql://user:password@host/name"
-    if database.pooler and not database.direct_url:
-        yield "database.pooler: name the server behind the pooler in database.direct_url, for LISTEN and migrations"
+    http, storage = config.http, config.storage
+    yield from _database(config)
     if config.gc.lease < SHORTEST_LEASE:
         yield "gc.lease: at least 1h, or a slow push may lose its blobs to gc"
     if config.limits.rate.burst < 1:
@@ -45,6 +38,22 @@ def faults(config: "Config") -> Iterator[str]:
         yield "http.tls: certificate and key go together"
     if http.external_url and not re.fullmatch(r"https?://[^/?#\s]+/?", http.external_url):
         yield "http.external_url: write scheme, host and port only, as https://registry.example.org"
+
+
+def _database(config: "Config") -> Iterator[str]:
+    database = config.database
+    if not database.url and not config.data:
+        yield "no database: set database.url, or give --data DIR for a private PostgreSQL"
+    for key in ("url", "direct_url"):
+        url = getattr(database, key)
+        if url and not url.startswith(("postgresql://", "postgres://")):
+            yield f"database.{key}: write postgresql://user:password@host/name"
+    if not all(url.startswith(("postgresql://", "postgres://")) for url in database.replicas):
+        yield "database.replicas: write postgresql://user:password@host/name, a list of them"
+    if database.replicas and database.staleness < 0.5:
+        yield "database.staleness: at least 0.5s, or no replica is ever young enough"
+    if database.pooler and not database.direct_url:
+        yield "database.pooler: name the server behind the pooler in database.direct_url, for LISTEN and migrations"
 
 
 def _crons(config: "Config") -> Iterator[str]:

@@ -121,6 +121,8 @@ class Database(Section, frozen=True):
     url: Secret = Secret("")
     direct_url: Secret = Secret("")
     pooler: bool = False
+    replicas: list[Secret] = field(default_factory=list)
+    staleness: Duration = Duration(5)
     pool: Count = 16
     statement_timeout: Duration = Duration(30)
     durable: bool = True

@@ -13,7 +13,8 @@ from typing import Any
 import asyncpg
 
 from ..oci import errors
-from .database import AGAIN, RETRIES, RETRY_AFTER, Database
+from .database import RETRIES, Database
+from .outages import AGAIN, RETRY_AFTER
 
 _REFUSALS: dict[str, errors.RegistryError] = {
     "NAME_UNKNOWN": errors.NameUnknown("no such repository; a push to an existing project makes it"),

@@ -56,29 +56,43 @@ class Asker:
         return [who.kind, who.id, who.epoch, self.project]
 
 
-async def ask(database: Database, asker: Asker, question: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
+async def ask(
+    database: Database, asker: Asker, question: str, arguments: Sequence[Any], *, behind: bool = False
+) -> list[asyncpg.Record]:
     """The rows of a question whose conditions are the caller's; its $1 are the projects that the asker may pull from
-    now, so the planner knows them, and need not plan how rights come about."""
+    now, so the planner knows them, and need not plan how rights come about. `behind`: a replica may be asked the
+    question, but never of the rights, which are the primary's of this moment (P30)."""
     who = asker.arguments
     async with database.acquire() as conn:
         rows = await (conn.fetch(SELECT_READABLE, *who[:3]) if asker.project is None else conn.fetch(SELECT_HOME, *who))
     projects = [row["project_id"] for row in rows]
-    return await database.ask(question, projects, *arguments, patience=PATIENCE) if projects else []
+    return await database.ask(question, projects, *arguments, patience=PATIENCE, behind=behind) if projects else []
 
 
-async def entries(database: Database, asker: Asker, question: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
+async def entries(
+    database: Database, asker: Asker, question: str, arguments: Sequence[Any], *, behind: bool = False
+) -> list[asyncpg.Record]:
     """The versions that a question finds (its columns: version_id, sorted, key), each as ENTRY says."""
-    return await shown(database, asker, question, arguments, SELECT_ENTRIES, ("version_id", "sorted", "key"))
+    columns = ("version_id", "sorted", "key")
+    return await shown(database, asker, question, arguments, SELECT_ENTRIES, columns, behind=behind)
 
 
 async def shown(
-    database: Database, asker: Asker, question: str, arguments: Sequence[Any], rows_of: str, columns: Sequence[str]
+    database: Database,
+    asker: Asker,
+    question: str,
+    arguments: Sequence[Any],
+    rows_of: str,
+    columns: Sequence[str],
+    *,
+    behind: bool = False,
 ) -> list[asyncpg.Record]:
     """What a question finds, each as one row of the statement `rows_of`, whose arguments are columns of what was found.
-    Apart, since only the question must be planned for its conditions."""
-    while found := await ask(database, asker, question, arguments):
+    Apart, since only the question must be planned for its conditions. The rows are always the primary's."""
+    while found := await ask(database, asker, question, arguments, behind=behind):
         async with database.acquire() as conn:
             rows = await conn.fetch(rows_of, *([row[name] for row in found] for name in columns))
         if len(rows) == len(found):  # else one was purged in between: a short page would look like the last one
             return rows
+        behind = False  # a replica would find it again
     return []

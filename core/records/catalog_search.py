@@ -63,7 +63,7 @@ async def search(database: Database, asker: Asker, wanted: Search) -> list[async
     shown = expression or "NULL"
     question = f"""SELECT {version} AS version_id, {shown}::text AS sorted, {key} AS key
 {query.text(wanted.everything, expression)} ORDER BY {order} LIMIT {query.bind(wanted.limit)}"""
-    return await entries(database, asker, question, query.arguments)
+    return await entries(database, asker, question, query.arguments, behind=True)
 
 
 async def counts(database: Database, asker: Asker, wanted: Search, name: str, limit: int) -> list[asyncpg.Record]:
@@ -75,7 +75,7 @@ async def counts(database: Database, asker: Asker, wanted: Search, name: str, li
     expression = shown.get(name, known.sql(wanted.everything))
     question = f"""SELECT {expression} AS value, count(*) AS count {query.text(wanted.everything, expression)}
 AND {expression} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {query.bind(limit)}"""
-    return await ask(database, asker, question, query.arguments)
+    return await ask(database, asker, question, query.arguments, behind=True)
 
 
 async def histogram(database: Database, asker: Asker, wanted: Search, name: str, bins: int) -> list[asyncpg.Record]:
@@ -94,7 +94,7 @@ FROM (
   SELECT CASE WHEN high = low THEN 1 ELSE least(width_bucket(value, low, high, {many}::int), {many}::int) END AS bin,
     count(*) AS count FROM found, ends GROUP BY 1
 ) AS b, ends ORDER BY bin"""
-    return await ask(database, asker, question, query.arguments)
+    return await ask(database, asker, question, query.arguments, behind=True)
 
 
 def _conditions(wanted: Search) -> Query:

@@ -82,7 +82,7 @@ async def wells(
         where.append(f"EXISTS (SELECT FROM curve c WHERE c.well_id = w.id AND c.{_LIVE}{condition}{covers} OFFSET 0)")
     question = f"""SELECT w.id FROM well w WHERE w.project_id = ANY ($1::bigint[]) AND {" AND ".join(where)}
 ORDER BY w.name_norm LIMIT $3"""
-    return await shown(database, asker, question, query.arguments, SELECT_WELLS, ("id",))
+    return await shown(database, asker, question, query.arguments, SELECT_WELLS, ("id",), behind=True)
 
 
 async def well(database: Database, asker: Asker, slug: str) -> asyncpg.Record | None:
@@ -106,7 +106,7 @@ async def coverage(
     """For each of up to `limit` wells by name_norm its families and, in step with them, kinds of index, how many curves
     and, with `ranges` (most of what an answer costs), what they cover, as a numrange multirange in metres or seconds;
     all null for a well that has none."""
-    return await ask(database, asker, COVERAGE if ranges else COUNTS, [after, limit])
+    return await ask(database, asker, COVERAGE if ranges else COUNTS, [after, limit], behind=True)
 
 
 async def originals(database: Database, asker: Asker, name: str, after: str, limit: int) -> list[asyncpg.Record]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,6 +18,8 @@ import asyncpg
 
 from ..oci.errors import Unavailable
 from .hosts import connector
+from .outages import AGAIN, REFUSED, RETRY_AFTER, told, unavailable
+from .replicas import Replicas
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -42,51 +44,27 @@ ASKED: Final = {"plan_cache_mode": "force_custom_plan", "enable_seqscan": "on", 
 """A question's conditions are the caller's, and a plan that is good for one value of them reads all for another."""
 OLDEST_SERVER: Final = 15
 RETRIES: Final = 3
-RETRY_AFTER: Final = {"Retry-After": "5"}
-
-LOST: Final = (
-    ConnectionError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,  # class 08
-    asyncpg.InsufficientResourcesError,  # class 53: too many connections, disk full, out of memory
-    asyncpg.OperatorInterventionError,  # class 57: shutdown, crash, still starting, statement_timeout
-    asyncpg.PostgresSystemError,  # class 58: the server's own I/O errors
-    asyncpg.IdleInTransactionSessionTimeoutError,
-    asyncpg.ReadOnlySQLTransactionError,  # a standby, or a server switched to read-only
-    asyncpg.InternalClientError,  # seen: a query sent between a killed server's last words and the end of the stream
-)
-"""What makes a statement fail for a reason that passes, whatever the statement is."""
-
-REFUSED: Final = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    ValueError,  # an address that is none, as the system and asyncpg see it
-    OverflowError,  # a port beyond 65535
-)
-"""What connecting can raise."""
-
-AGAIN: Final = (
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-    asyncpg.InvalidCachedStatementError,
-    asyncpg.OutdatedSchemaCacheError,
-)
-"""What a transaction survives by running again: 40P01, 40001, and a plan or type that a migration made stale."""
 
 
 class Database:
     """A pool of connections to one database. Whatever keeps it from answering is `Unavailable` (503, Retry-After)."""
 
-    def __init__(self, pool: Pool, questions: Pool, direct: Connect, local: dict[str, str], patience: float) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        questions: Pool,
+        direct: Connect,
+        local: dict[str, str],
+        patience: float,
+        replicas: tuple[dict[str, Pool], float],
+    ) -> None:
         self._pool = pool
         self._questions = questions
         self._connect = direct
         self._local = _set_local(local)
         self._asked = _set_local(local | ASKED) if local else ""
         self._patience = patience
+        self._replicas = Replicas(*replicas, self._row) if replicas[0] else None
 
     @classmethod
     async def open(
@@ -100,20 +78,23 @@ class Database:
         statement_timeout: float = 30.0,
         idle_in_transaction: float = 30.0,
         application: str = "dataforge-registry",
+        replicas: Sequence[str] = (),
+        staleness: float = 5.0,
     ) -> Self:
         """Connect, or `Unavailable` saying what is wrong with `url` (never its password).
 
         `size` is the most connections this process holds; `patience` the seconds a caller waits for one;
         `statement_timeout` and `idle_in_transaction` are seconds, enforced by the server. `pooler` says that `url` is a
         pooler in transaction mode: nothing is prepared ahead and settings travel in each transaction; `direct_url`
-        is then the server's own address.
+        is then the server's own address. `replicas` are addresses of standbys that may answer questions (`ask`) while
+        they are less than `staleness` seconds behind.
         """
         limits = {
             "statement_timeout": f"{round(statement_timeout * 1000)}ms",
             "idle_in_transaction_session_timeout": f"{round(idle_in_transaction * 1000)}ms",
         }
 
-        def connections(most: int, plans: dict[str, str]) -> Pool:
+        def connections(most: int, plans: dict[str, str], url: str = url, pooler: bool = pooler) -> Pool:
             return asyncpg.create_pool(
                 connect=connector(url, patience, REFUSED),
                 min_size=0,  # asyncpg logs a traceback for each failure to restore a minimum
@@ -127,6 +108,7 @@ class Database:
         try:
             pool = await connections(size, PLANS)
             questions = await connections(QUESTIONS, ASKED)
+            behind = {_place(each): await connections(QUESTIONS + 1, ASKED, each, False) for each in replicas}
             async with pool.acquire(timeout=patience) as conn:
                 version = conn.get_server_version().major
         except REFUSED as error:
@@ -137,10 +119,14 @@ class Database:
             await pool.close()
             raise Unavailable(f"{_place(url)} is PostgreSQL {version}: {OLDEST_SERVER} or newer is needed")
         local = limits | {"enable_seqscan": "off"} if pooler else {}  # what is not prepared has no plan to keep
-        return cls(pool, questions, connector(direct_url or url, patience, REFUSED), local, patience)
+        return cls(
+            pool, questions, connector(direct_url or url, patience, REFUSED), local, patience, (behind, staleness)
+        )
 
     async def close(self) -> None:
         """Give back all connections; those still in use after `patience` seconds are cut."""
+        if self._replicas is not None:
+            await self._replicas.close()
         try:
             async with asyncio.timeout(self._patience):
                 await asyncio.gather(*(pool.close() for pool in self._pools))
@@ -165,11 +151,11 @@ class Database:
 
     @asynccontextmanager
     async def _acquired(self, pool: Pool) -> AsyncIterator[Connection]:
-        with _unavailable():
+        with told():
             try:
                 conn = await pool.acquire(timeout=self._patience)
             except REFUSED as error:
-                raise _unavailable_error() from error
+                raise unavailable() from error
             try:
                 yield conn
             except asyncpg.ReadOnlySQLTransactionError:
@@ -178,14 +164,24 @@ class Database:
             finally:
                 await pool.release(conn)
 
-    async def ask(self, statement: str, *args: Any, patience: float) -> list[asyncpg.Record]:
-        """The rows of a question whose conditions people choose (see QUESTIONS, ASKED), within `patience` seconds."""
+    async def ask(self, statement: str, *args: Any, patience: float, behind: bool = False) -> list[asyncpg.Record]:
+        """The rows of a question whose conditions people choose (see QUESTIONS, ASKED), within `patience` seconds.
+        `behind`: it says nothing of rights, and a replica may answer it as of a moment ago."""
+        if behind and self._replicas is not None:
+            with told():
+                found = await self._replicas.ask(statement, args, patience)
+            if found is not None:
+                return found
         async with self._acquired(self._questions) as conn:
             if not self._asked:
                 return await conn.fetch(statement, *args, timeout=patience)
             async with conn.transaction(isolation="read_committed"):
                 await conn.execute(self._asked)
                 return await conn.fetch(statement, *args, timeout=patience)
+
+    async def _row(self, statement: str) -> asyncpg.Record | None:
+        async with self.acquire() as conn:
+            return await conn.fetchrow(statement)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -211,16 +207,16 @@ class Database:
             async with self.transaction() as conn:
                 return await work(conn)
         except AGAIN as error:
-            raise _unavailable_error() from error
+            raise unavailable() from error
 
     @asynccontextmanager
     async def direct(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
         """A connection of its own, past the pool and any pooler, without time limits: migrations, LISTEN."""
-        with _unavailable():
+        with told():
             try:
                 conn = await self._connect(statement_cache_size=0)
             except REFUSED as error:
-                raise _unavailable_error() from error
+                raise unavailable() from error
             try:
                 yield conn
             finally:
@@ -262,24 +258,6 @@ async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:
             return await event.wait()
     except TimeoutError:
         return False
-
-
-@contextmanager
-def _unavailable() -> Iterator[None]:
-    try:
-        yield
-    except AGAIN:
-        raise
-    except LOST as error:
-        raise _unavailable_error() from error
-    except asyncpg.InterfaceError as error:
-        if "clos" in str(error):  # "connection is closed", "pool is closing": the other interface errors are our bugs
-            raise _unavailable_error() from error
-        raise
-
-
-def _unavailable_error() -> Unavailable:
-    return Unavailable("the database cannot be used now; try again in a few seconds", headers=RETRY_AFTER)
 
 
 def _place(url: str) -> str:

@@ -49,5 +49,5 @@ async def counts(database: Database, principal: Principal) -> dict[bool, Any]:
 
 async def stored(database: Database) -> int:
     """Bytes of all blobs, each once."""
-    ((found,),) = await database.ask(STORED, patience=PATIENCE)
+    ((found,),) = await database.ask(STORED, patience=PATIENCE, behind=True)
     return int(found)

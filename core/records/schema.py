@@ -17,7 +17,8 @@ from typing import Self
 
 import asyncpg
 
-from .database import LOST, Connection, Database
+from .database import Connection, Database
+from .outages import LOST
 
 LEDGER = """
 CREATE TABLE schema_migration (

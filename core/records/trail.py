@@ -71,7 +71,7 @@ async def page(database: Database, asked: Asked, projects: Sequence[int] | None)
     if projects is None and not asked.q and not asked.sort:
         async with database.acquire() as conn:
             return await _whole(conn, asked)
-    ask = partial(database.ask, patience=PATIENCE)
+    ask = partial(database.ask, patience=PATIENCE, behind=True)
     if projects is None:
         keys, total = await _ordered(WHOLE, asked).page_by(ask, asked)
     elif len(projects) == 1:

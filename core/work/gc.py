@@ -16,7 +16,8 @@ import asyncpg
 
 from ..oci.errors import Unavailable
 from ..records.calls import fetchrow
-from ..records.database import RETRY_AFTER, Database
+from ..records.database import Database
+from ..records.outages import RETRY_AFTER
 
 T = TypeVar("T")
 

@@ -107,6 +107,7 @@ def test_distribution_and_harbor_files(tmp_path: Path) -> None:
         ("data: x\nhttp: {manifest_limit: 4 MB x}", "not a size: '4 MB x'"),
         ("data: x\nlog: {level: loud}", "'loud' - at `log.level`"),
         ("data: x\ngc: {lease: 30m}", "gc.lease: at least 1h"),
+        ("data: x\ndatabase: {replicas: ['h/d']}", "database.replicas: write postgresql://"),
         ("data: x\ndatabase: {pooler: true}", "name the server behind the pooler in database.direct_url"),
         ("data: x\nhttp: {tls: {key: k.pem}}", "certificate and key go together"),
         ("data: x\nhttp: {external_url: 'registry.example.org/v2'}", "http.external_url"),
@@ -177,6 +178,7 @@ def test_variables_that_kubernetes_sets_are_left_alone() -> None:
 def test_secrets_do_not_show() -> None:
     env = {
         "REGISTRY_DATABASE_URL": "postgresql://dfr:hunter2@db/registry?password=hunter2",
+        "REGISTRY_DATABASE_REPLICAS": "['postgresql://dfr:hunter2@standby/registry']",
         "REGISTRY_AUTH_SECRETKEY": "k" * 40,
         "REGISTRY_AUTH_ADMIN_PASSWORD": "correct horse",
     }
