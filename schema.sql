@@ -523,7 +523,7 @@ CREATE TABLE setting (
     value jsonb NOT NULL,
     update_time timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE setting IS 'What is set while the registry runs: mode (normal, no-push, read-only), auth_mode, oidc, oidc_client_secret (sealed, base64)';
+COMMENT ON TABLE setting IS 'What is set while the registry runs: mode (normal, no-push, read-only), auth_mode, oidc, oidc_client_secret (sealed, base64), storage_target, adopted_trees (kept, ours)';
 
 CREATE TABLE gc_review (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -1246,6 +1246,33 @@ BEGIN
   RETURN false;
 END $$;
 COMMENT ON FUNCTION blob_hand_back IS 'An object written for a claim that was swept: queued for deletion if no row can mean it any more';
+
+CREATE FUNCTION blob_adopt(p_repository bigint, p_digest text, p_size bigint, p_key text, p_lease interval) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE v_blob bigint; v_answer text := 'adopted';
+BEGIN
+  IF p_key IS NOT NULL THEN  -- only where no row is: a tombstone may still wait for the deletion of this very object
+    INSERT INTO artifact_blob AS b (digest, size, state, key, keep_until)
+    VALUES (p_digest, p_size, 'live', p_key, clock_timestamp() + p_lease) ON CONFLICT (digest) DO NOTHING RETURNING b.id INTO v_blob;
+  END IF;
+  IF v_blob IS NULL THEN
+    v_answer := 'linked';
+    SELECT b.id INTO v_blob FROM artifact_blob b WHERE b.digest = p_digest AND b.state = 'live' AND b.size = p_size FOR KEY SHARE;
+    IF NOT FOUND THEN RETURN 'absent'; END IF;
+  END IF;
+  PERFORM link_charge(ARRAY[p_repository], ARRAY[v_blob], ARRAY[p_digest], ARRAY[p_size], p_lease);
+  RETURN v_answer;
+END $$;
+COMMENT ON FUNCTION blob_adopt IS 'A blob whose bytes lie at a key of another registry''s tree (null: elsewhere). linked: it was here; absent: its bytes are to be brought as in a push';
+
+CREATE FUNCTION gc_delete_held() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF (SELECT value #>> '{}' FROM setting WHERE name = 'adopted_trees') IS DISTINCT FROM 'ours' THEN
+    NEW.next_try := 'infinity';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER gc_delete_held BEFORE INSERT ON gc_delete FOR EACH ROW WHEN (NEW.key IS NOT NULL) EXECUTE FUNCTION gc_delete_held();
+COMMENT ON FUNCTION gc_delete_held IS 'Objects of adopted trees are not deleted before `dfr adopt --confirm`: until then the old registry can be started again';
 
 CREATE FUNCTION blob_mount(p_repository bigint, p_digest text, p_from text, p_kind text, p_id bigint, p_epoch int, p_lease interval)
 RETURNS boolean LANGUAGE plpgsql AS $$

@@ -62,7 +62,7 @@ class LocalRepository(Standing):
 
     async def mount_blob(self, digest: Digest, source: str | None) -> bool:
         """Take a blob from a repository (None: any) that the caller may pull, without its bytes."""
-        repository_id = await self._made(await self._pushable())
+        repository_id = await self.ensure()
         lease = self._store.limits.lease
         return await blobs.mount(self._database, repository_id, digest, source, self._principal, lease)
 

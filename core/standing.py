@@ -53,6 +53,10 @@ class Standing:
             return home.repository_id
         return await self._store.makes.get(repositories.New(self._name, self._may_make(home), self._actor))
 
+    async def ensure(self) -> int:
+        """The id of the repository, made if need be, for one who may push to it."""
+        return await self._made(await self._pushable())
+
     async def _linked(self, digest: Digest) -> FoundBlob | None:
         return (await self._store.by_blob.get(key(self._principal, self._name, digest)))[1]
 

@@ -9,7 +9,7 @@ from .failures import one_line
 
 COMMANDS = (
     *("serve", "worker", "config", "health", "accounts", "robots", "reindex", "gc", "fsck", "scrub"),
-    *("audit", "mode", "backup", "storage"),
+    *("audit", "mode", "backup", "storage", "adopt"),
     *("import_", "ls", "search", "read", "link", "export", "pull", "diff", "log", "show", "plot", "verify", "undelete"),
 )
 

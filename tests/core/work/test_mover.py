@@ -215,6 +215,7 @@ async def test_an_object_that_cannot_be_deleted_does_not_keep_the_others(databas
     store = MemoryDriver()
     driver = Faulty(store)
     async with database.acquire() as conn:
+        await conn.execute("INSERT INTO setting (name, value) VALUES ('adopted_trees', '\"ours\"')")
         await conn.execute("INSERT INTO gc_delete (digest, generation, key) VALUES ($1, 0, 'adopted/one')", DIGEST)
         await conn.execute("INSERT INTO gc_delete (digest, generation) VALUES ($1, 1)", DIGEST)
     driver.fail("delete_many", NoSpace("odd"))

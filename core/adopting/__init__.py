@@ -1,0 +1,1 @@
+"""Taking over what another registry left: its storage tree, or an OCI image layout."""

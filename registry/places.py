@@ -1,0 +1,71 @@
+"""Where another registry's tree lies: a folder or `s3://bucket/folder`, and whether our own store holds it too."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..drivers import open_driver
+from ..drivers.base import Driver
+from .config import Config
+from .failures import CommandError
+
+S3_VARIABLES = {"region": ("AWS_REGION", "AWS_DEFAULT_REGION"), "regionendpoint": ("AWS_ENDPOINT_URL",)}
+
+
+@dataclass(frozen=True)
+class Place:
+    """kind and parameters open a driver over the tree; inside: what its keys begin with in our own store, None where
+    that does not hold it."""
+
+    kind: str
+    parameters: Mapping[str, Any]
+    inside: str | None = None
+
+    def open(self) -> Driver:
+        """A driver whose keys are below the place."""
+        try:
+            return open_driver(self.kind, self.parameters)
+        except ValueError as error:
+            raise CommandError(str(error)) from None
+
+
+def place_of(config: Config, where: str, env: Mapping[str, str] = os.environ) -> Place:
+    """CommandError where it is none. A bucket is asked for with the keys and the endpoint of `storage.s3`, without that
+    section with those of the environment."""
+    url = urlsplit(where)
+    if url.scheme == "s3":
+        return _bucket(config, url.netloc, url.path.strip("/"), env)
+    if "://" in where:
+        raise CommandError(f"{where}: a folder or s3://BUCKET/FOLDER is wanted")
+    root = Path(where).resolve()
+    if not root.is_dir():
+        raise CommandError(f"{where} is no folder")
+    inside = None
+    if config.storage.filesystem is not None:
+        ours = Path(config.storage.filesystem.rootdirectory).resolve()
+        if root == ours or ours in root.parents:
+            inside = _folder("" if root == ours else root.relative_to(ours).as_posix())
+    return Place("filesystem", {"rootdirectory": str(root)}, inside)
+
+
+def _bucket(config: Config, bucket: str, folder: str, env: Mapping[str, str]) -> Place:
+    if not bucket:
+        raise CommandError("s3://BUCKET/FOLDER is wanted")
+    ours = config.storage.s3
+    if ours is None:
+        found = {name: next((env[v] for v in names if env.get(v)), "") for name, names in S3_VARIABLES.items()}
+        said = {name: value for name, value in found.items() if value}
+        return Place("s3", said | {"bucket": bucket, "rootdirectory": folder})
+    parameters = {name: getattr(ours, name) for name in ours.__struct_fields__}
+    root = ours.rootdirectory.strip("/")
+    inside = None
+    if bucket == ours.bucket and (f"{folder}/" if folder else "").startswith(f"{root}/" if root else ""):
+        inside = _folder(folder[len(root) :].strip("/"))
+    return Place("s3", parameters | {"bucket": bucket, "rootdirectory": folder}, inside)
+
+
+def _folder(path: str) -> str:
+    return f"{path}/" if path else ""
