@@ -89,18 +89,19 @@ def nginx(folder: Path, ports: Sequence[int]) -> Iterator[Nginx]:
     (folder / "nginx.conf").write_text(AROUND.format(folder=folder, user=user))
     process = subprocess.Popen([NGINX, "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")])
     try:
-        _wait(running.port, process)
+        wait_for(running.port, process)
         yield running
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
 
 
-def _wait(port: int, process: "subprocess.Popen[bytes]") -> None:
+def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
+    """Until something listens on a port of 127.0.0.1."""
     for _ in range(200):
-        assert process.poll() is None, "nginx did not start"
+        assert process.poll() is None, "it did not start"
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.05)
-    raise TimeoutError(f"nginx does not listen on {port}")
+    raise TimeoutError(f"nothing listens on {port}")
