@@ -21,7 +21,7 @@ from ..core.signin import SignIn
 from ..core.signing import KeyRing
 from ..core.store import Store
 from .access import TOKEN_PATH, Door
-from .backends import limits, open_database, open_store, redirects, sandbox_limits
+from .backends import limits, open_database, open_store, redirects, sandbox_limits, with_cache
 from .config import Config
 from .curves.application import PREFIX as API
 from .curves.application import CurveApi
@@ -119,13 +119,14 @@ class Registry:
         stack.push_async_callback(database.close)
         await check_schema(database)
         driver = open_store(config)
-        stack.push_async_callback(driver.close)
+        cached = with_cache(config, driver, self._metrics.registry)
+        stack.push_async_callback(cached.close)
         await driver.check()
         pulls = PullLog(database, share=config.audit.pulls)
         stack.push_async_callback(pulls.close)
         self._background(pulls.run())
         self._background(StateMetrics(self._metrics.registry).run(database))
-        store = Store(database, driver, limits(config), pulls)
+        store = Store(database, cached, limits(config), pulls)
         stack.push_async_callback(store.settle)
         rates = await self._watched(database)
         door, sign_in = Door(database, config.auth.token.service, config.http.external_url, rates=rates), None

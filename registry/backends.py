@@ -1,17 +1,22 @@
 """What a configuration names: the database and the store, opened, and limits in core's words."""
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from msgspec.structs import asdict
 
+from ..core.oci.digest import hash_of_key
 from ..core.records.database import Database
 from ..core.sandbox import SandboxLimits
 from ..core.store import Limits
 from ..drivers import open_driver
-from ..drivers.base import Driver
+from ..drivers.base import Driver, Unavailable
 from .config import Config, ConfigError
 from .sections import Section
 from .v2.redirects import Redirects
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
 
 
 async def open_database(config: Config, size: int | None = None) -> Database:
@@ -38,6 +43,22 @@ def open_store(config: Config) -> Driver:
         return open_driver(storage.driver, parameters)
     except ValueError as error:
         raise ConfigError(str(error)) from None
+
+
+def with_cache(config: Config, driver: Driver, registry: "CollectorRegistry") -> Driver:
+    """The store behind copies in `storage.cache.folder`, if one is named. Unavailable where it cannot be used."""
+    said = config.storage.cache
+    if not said.folder:
+        return driver
+    from ..drivers.cache_folder import CacheFolder
+    from ..drivers.cached import Cached
+    from .cache_metrics import CacheMetrics
+
+    try:
+        folder = CacheFolder(said.folder, said.size)
+    except OSError as error:
+        raise Unavailable(f"storage.cache.folder: {said.folder} cannot be used: {error.strerror}") from error
+    return Cached(driver, folder, hash_of_key, CacheMetrics(registry).note)
 
 
 def limits(config: Config) -> Limits:

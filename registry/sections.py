@@ -95,8 +95,18 @@ class Redirect(Section, frozen=True):
     except_agents: list[str] = field(default_factory=list)
 
 
+class StoreCache(Section, frozen=True):
+    """Copies of blobs on a local disk, off without a folder. The rest is distribution's and taken unread."""
+
+    folder: str = ""
+    size: Size = Size(10 << 30)
+    blobdescriptor: Any = None
+    blobdescriptorsize: Any = None
+    layerinfo: Any = None
+
+
 class Storage(Section, frozen=True):
-    """Exactly one driver; `cache`, `maintenance` and `tag` are taken from distribution's and Harbor's files unread."""
+    """Exactly one driver; `maintenance` and `tag` are taken from distribution's and Harbor's files unread."""
 
     filesystem: Filesystem | None = None
     s3: S3 | None = None
@@ -107,7 +117,7 @@ class Storage(Section, frozen=True):
     verify_reads: bool = False
     delete: Switch = Switch()
     redirect: Redirect = Redirect()
-    cache: dict[str, Any] | None = None
+    cache: StoreCache = StoreCache()
     maintenance: dict[str, dict[str, Any]] | None = None
     tag: dict[str, Any] | None = None
 

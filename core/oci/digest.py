@@ -8,6 +8,7 @@ from .errors import DigestInvalid, DigestUnsupported
 
 LENGTHS = {"sha256": 64, "sha512": 128}
 _GRAMMAR = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+")
+_BLOB_KEY = re.compile(r"blobs/(?P<algorithm>sha256|sha512)/\w\w/\w\w/(?P<hex>[a-f0-9]+)(?:\.g\d+)?")
 _HEX = re.compile(r"[a-f0-9]+")
 
 
@@ -56,6 +57,14 @@ def blob_key(digest: Digest, generation: int = 0) -> str:
     """Where the bytes of a blob lie in the store: `blobs/sha256/a3/f2/<hex>`, later generations `<hex>.g<N>`."""
     suffix = f".g{generation}" if generation else ""
     return f"blobs/{digest.algorithm}/{digest.hex[:2]}/{digest.hex[2:4]}/{digest.hex}{suffix}"
+
+
+def hash_of_key(key: str) -> "tuple[hashlib._Hash, str] | None":
+    """A fresh hash for the bytes at a blob's key and the hex digits it must come to; None for any other key."""
+    found = _BLOB_KEY.fullmatch(key)
+    if found is None or len(found["hex"]) != LENGTHS[found["algorithm"]]:
+        return None
+    return hashlib.new(found["algorithm"], usedforsecurity=False), found["hex"]
 
 
 def manifest_key(digest: Digest) -> str:

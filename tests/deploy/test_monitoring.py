@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from dataforge_registry.registry.cache_metrics import CacheMetrics
 from dataforge_registry.registry.config import load
 from dataforge_registry.registry.gc_metrics import GcMetrics
 from dataforge_registry.registry.load.load import load_of
@@ -29,6 +30,7 @@ def kinds() -> dict[str, str]:
     """Each metric of the code with its type."""
     metrics = Metrics()
     GcMetrics(metrics.registry)
+    CacheMetrics(metrics.registry)
     StateMetrics(metrics.registry)
     Watch(load_of(load(env={}, data="unused"), metrics.registry), metrics.registry)
     return {family.name: family.type for family in metrics.registry.collect()}

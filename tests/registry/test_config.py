@@ -47,7 +47,7 @@ def test_every_key_is_in_the_example() -> None:
 
 def test_the_example_holds_the_defaults() -> None:
     expected = Config(
-        storage=Storage(filesystem=Filesystem("/var/lib/dataforge-registry"), cache={}, maintenance={}, tag={}),
+        storage=Storage(filesystem=Filesystem("/var/lib/dataforge-registry"), maintenance={}, tag={}),
         data="/srv/data",
     )
     assert load(EXAMPLE, DATA) == expected
