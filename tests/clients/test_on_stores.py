@@ -10,18 +10,19 @@ from pathlib import Path
 import pytest
 import requests
 
-from ..drivers.stores import BUCKET, S3, Azure, azurite, versitygw
+from ..drivers.stores import BUCKET, S3, Azure, Gcs, azurite, fake_gcs, versitygw
 from .server import Client, Mode, Server, serving, sha256
 from .test_conformance import DEV, conformance
 
 pytestmark = pytest.mark.timeout(600)
-Store = S3 | Azure
+Store = S3 | Azure | Gcs
 ROOT = "registry"
 LARGE = 40 << 20
-STARTED = {"s3": versitygw, "azure": azurite}
+STARTED = {"s3": versitygw, "azure": azurite, "gcs": fake_gcs}
 STORES = [
     pytest.param("s3", marks=[pytest.mark.tool("versitygw"), pytest.mark.xdist_group("on-s3")]),
     pytest.param("azure", marks=[pytest.mark.tool("azurite"), pytest.mark.xdist_group("on-azure")]),
+    pytest.param("gcs", marks=[pytest.mark.xdist_group("on-gcs")]),
 ]
 
 

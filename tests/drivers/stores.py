@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import json
 import os
 import shutil
 import socket
@@ -20,6 +21,8 @@ import botocore.session
 import requests
 from aiobotocore.session import get_session
 from azure.storage.blob import ContainerClient
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from dataforge_registry.drivers import open_driver
 from dataforge_registry.drivers.base import Driver
@@ -27,6 +30,8 @@ from dataforge_registry.drivers.base import Driver
 from .rgw import Ceph
 
 BUCKET = "wells"
+ACCOUNT = generate_private_key(65537, 2048)
+"""The key of an account of Google's that only these tests know."""
 
 
 @dataclass(frozen=True)
@@ -115,9 +120,11 @@ class Azure:
 
 @dataclass(frozen=True)
 class Gcs:
-    """A server that speaks Google Cloud Storage's JSON API and asks for no key."""
+    """A server that speaks Google Cloud Storage's JSON API and asks for no key; with one, links are signed."""
 
     endpoint: str
+    keyfile: str = ""
+    signed: ClassVar[str] = "X-Goog-Expires=1200"
 
     def parameters(self, root: str | None = None) -> dict[str, Any]:
         """Of `storage.gcs`, with a root that nobody else has."""
@@ -125,7 +132,14 @@ class Gcs:
 
     def environment(self, root: str) -> dict[str, str]:
         """The same as settings of a server."""
-        return {f"REGISTRY_STORAGE_GCS_{name.upper()}": value for name, value in self.parameters(root).items()}
+        parameters = self.parameters(root) | {"keyfile": self.keyfile}
+        return {f"REGISTRY_STORAGE_GCS_{name.upper()}": value for name, value in parameters.items()}
+
+    def unfinished(self, root: str) -> set[str]:
+        """What is in the bucket of uploads and joins that have not ended."""
+        asked = {"prefix": f"{root}/uploads/"}
+        page = requests.get(f"{self.endpoint}/storage/v1/b/{BUCKET}/o", params=asked, timeout=10).json()
+        return {found["name"] for found in page.get("items", ())}
 
 
 def free_port() -> int:
@@ -201,9 +215,18 @@ def _gcs(command: list[str], port: int) -> Gcs:
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     atexit.register(_end, process, folder)
     _wait(port)
-    store = Gcs(f"http://127.0.0.1:{port}")
+    store = Gcs(f"http://127.0.0.1:{port}", gcs_keyfile(folder))
     requests.post(f"{store.endpoint}/storage/v1/b", json={"name": BUCKET}, timeout=10).raise_for_status()
     return store
+
+
+def gcs_keyfile(folder: Path, **changes: Any) -> str:
+    """The key of an account in a new file, with changes (None: left out)."""
+    pem = ACCOUNT.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    key = {"type": "service_account", "client_email": "wells@field.example", "private_key": pem} | changes
+    path = folder / "key.json"
+    path.write_text(json.dumps({name: value for name, value in key.items() if value is not None}))
+    return str(path)
 
 
 def gcs_driver(store: Gcs) -> Driver:

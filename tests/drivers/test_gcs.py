@@ -2,7 +2,6 @@
 fails in the middle."""
 
 import asyncio
-import json
 import os
 import time
 from collections.abc import AsyncIterator
@@ -16,8 +15,6 @@ import jwt
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from gcloud.aio.auth import Token
 from gcloud.aio.storage import Storage
 
@@ -28,15 +25,11 @@ from dataforge_registry.drivers.objects import Piece
 from .bodies import body, broken, keys, read, staged
 from .gcs_proxy import GcsProxy
 from .proxy import proxied
-from .stores import BUCKET, Gcs, fake_gcs, free_port, gcp_emulator
+from .stores import ACCOUNT, BUCKET, Gcs, fake_gcs, free_port, gcp_emulator, gcs_keyfile
 
 pytestmark = pytest.mark.asyncio
 MIB = 1024 * 1024
 KEY = "blobs/sha256/a3/f2/a3f2"
-RSA = rsa.generate_private_key(65537, 2048)
-PEM = RSA.private_bytes(
-    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-).decode()
 
 
 @pytest_asyncio.fixture
@@ -55,14 +48,6 @@ async def driver(proxy: GcsProxy) -> AsyncIterator[Driver]:
     made = open_driver("gcs", Gcs(proxy.endpoint).parameters() | {"chunksize": 5 * MIB})
     yield made
     await made.close()
-
-
-def keyfile(folder: Path, **changes: Any) -> str:
-    """The key of an account, with changes."""
-    key = {"type": "service_account", "client_email": "wells@field.example", "private_key": PEM} | changes
-    path = folder / "key.json"
-    path.write_text(json.dumps({name: value for name, value in key.items() if value is not None}))
-    return str(path)
 
 
 def pieces(content: bytes, step: int = 300_000) -> AsyncIterator[bytes]:
@@ -211,7 +196,7 @@ async def test_another_server_is_spoken_to_alike() -> None:
 
 async def test_a_link_is_signed_as_the_client_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = await asyncio.to_thread(fake_gcs)
-    key = keyfile(tmp_path)
+    key = gcs_keyfile(tmp_path)
     root = f"{time.time_ns()} é"
     driver = open_driver("gcs", store.parameters(root) | {"keyfile": key})
     await driver.put(KEY, body(b"bytes of a curve"))
@@ -231,7 +216,7 @@ async def test_a_link_is_signed_as_the_client_signs(tmp_path: Path, monkeypatch:
 
 async def test_without_a_key_there_is_no_link(driver: Driver, tmp_path: Path) -> None:
     assert await driver.url(KEY, 60) is None
-    login = keyfile(tmp_path, type="authorized_user", client_email=None, private_key=None)
+    login = gcs_keyfile(tmp_path, type="authorized_user", client_email=None, private_key=None)
     other = open_driver("gcs", fake_gcs().parameters() | {"keyfile": login})
     assert await other.url(KEY, 60) is None
     await other.close()
@@ -251,7 +236,7 @@ class Tokens:
         if self.faults:
             return web.json_response({"error": "invalid_grant"}, status=self.faults.pop(0))
         claims = jwt.decode(
-            (await request.post())["assertion"], RSA.public_key(), ["RS256"], audience=str(request.url)  # type: ignore[arg-type]
+            (await request.post())["assertion"], ACCOUNT.public_key(), ["RS256"], audience=str(request.url)  # type: ignore[arg-type]
         )  # fmt: skip
         assert claims["iss"] == "wells@field.example"
         return web.json_response({"access_token": "gas", "expires_in": 3600})
@@ -275,7 +260,7 @@ async def own(
 ) -> AsyncIterator[Driver]:
     """A driver that takes the proxy for Google: with the account of GOOGLE_APPLICATION_CREDENTIALS."""
     monkeypatch.setattr(gcs, "GOOGLE", proxy.endpoint)
-    key = keyfile(tmp_path, token_uri=f"http://127.0.0.1:{tokens.port}/token")
+    key = gcs_keyfile(tmp_path, token_uri=f"http://127.0.0.1:{tokens.port}/token")
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", key)
     proxy.token = "gas"
     made = open_driver("gcs", {"bucket": BUCKET, "rootdirectory": str(time.time_ns())})
@@ -341,7 +326,7 @@ async def test_a_mistake_in_the_settings_is_named(tmp_path: Path, parameters: di
     given = {name: value for name, value in parameters.items() if name not in ("type", "private_key")}
     if given.get("keyfile") == "key":
         changes = {name: value for name, value in parameters.items() if name not in given}
-        given["keyfile"] = keyfile(tmp_path, **changes)
+        given["keyfile"] = gcs_keyfile(tmp_path, **changes)
     with pytest.raises(ValueError, match=message):
         open_driver("gcs", given)
 
