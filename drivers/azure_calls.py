@@ -94,11 +94,12 @@ class Calls:
         return await self._tried(f"read {name}", once)
 
     async def source(self, name: str) -> tuple[str, str]:
-        """The address of a blob, and the token that a reader shows there; none where the address is signed itself."""
-        credential = (await self._clients()).credential
-        if isinstance(credential, AzureNamedKeyCredential):
-            return self._signed(self._settings.endpoint, name, LINK, account_key=credential.named_key.key), ""
-        return self._address(self._settings.endpoint, name), f"Bearer {(await credential.get_token(SCOPE)).token}"
+        """Where a blob is read, and the token to show there; none where the address is signed itself."""
+        signed = await self.link(self._settings.endpoint, name, LINK)
+        if signed is not None:
+            return signed, ""
+        token = await (await self._clients()).credential.get_token(SCOPE)
+        return self._address(self._settings.endpoint, name), f"Bearer {token.token}"
 
     async def link(self, endpoint: str, name: str, seconds: int) -> str | None:
         """An address of a blob by which anybody can read it for so long; None where the store gives no key for it."""
@@ -117,19 +118,8 @@ class Calls:
         return await function((await self._clients()).container)
 
     async def _tried(self, what: str, once: Callable[[], Awaitable[T]]) -> T:
-        tries = 1
-        try:
-            async with self._room, asyncio.timeout(DEADLINE):
-                while True:
-                    try:
-                        return await once()
-                    except FAILURES as error:
-                        if tries == TRIES or not passes(error):
-                            raise
-                    await asyncio.sleep(PAUSE * 2 ** (tries - 1) * random.uniform(0.5, 1.5))
-                    tries += 1
-        except FAILURES as error:
-            raise driver_error(error, what) from error
+        async with self._room:
+            return await _again_and_again(what, once)
 
     async def _delegated(self, seconds: int) -> UserDelegationKey | None:
         """The key by which this identity signs links that are good for so long."""
@@ -141,7 +131,7 @@ class Calls:
             end = now + timedelta(seconds=max(DELEGATION, 2 * seconds))
             service = (await self._clients()).service
             try:
-                key = await self._tried(
+                key = await _again_and_again(
                     "ask for a key that signs links",
                     lambda: service.get_user_delegation_key(now - timedelta(minutes=5), end),
                 )
@@ -199,6 +189,22 @@ class Calls:
             raw_request_hook=_in_pieces,
         )
         return Clients(session, service, service.get_container_client(settings.container), credential)
+
+
+async def _again_and_again(what: str, once: Callable[[], Awaitable[T]]) -> T:
+    tries = 1
+    try:
+        async with asyncio.timeout(DEADLINE):
+            while True:
+                try:
+                    return await once()
+                except FAILURES as error:
+                    if tries == TRIES or not passes(error):
+                        raise
+                await asyncio.sleep(PAUSE * 2 ** (tries - 1) * random.uniform(0.5, 1.5))
+                tries += 1
+    except FAILURES as error:
+        raise driver_error(error, what) from error
 
 
 def _in_pieces(request: Any) -> None:

@@ -15,7 +15,7 @@ HINTS: Final = {
     "AuthenticationFailed": "mend storage.azure.accountname and accountkey, and look at the clock of this machine",
     "InvalidAuthenticationInfo": "mend storage.azure.credentials, and look at the clock of this machine",
     "AuthorizationPermissionMismatch": "give this identity the role Storage Blob Data Contributor on the account",
-    "AuthorizationFailure": "the account's network rules or its ban on account keys keep this machine out",
+    "AuthorizationFailure": "mend storage.azure.accountname and accountkey, or let this machine in (network rules)",
     "KeyBasedAuthenticationNotPermitted": "the account takes no keys: leave out storage.azure.accountkey",
 }
 

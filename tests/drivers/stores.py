@@ -277,7 +277,7 @@ def _make_bucket(store: S3) -> None:
 
 
 def _wait(port: int) -> None:
-    for _ in range(300):
+    for _ in range(900):  # Azurite takes its time on a busy machine
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
