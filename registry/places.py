@@ -1,4 +1,5 @@
-"""Where another registry's tree lies: a folder or `s3://bucket/folder`, and whether our own store holds it too."""
+"""Where another registry's tree lies: a folder or `s3://bucket/folder` (`gs://…`, `az://container/…`), and whether our
+own store holds it too."""
 
 import os
 from collections.abc import Mapping
@@ -12,6 +13,8 @@ from ..drivers.base import Driver
 from .config import Config
 from .failures import CommandError
 
+SCHEMES = {"s3": ("s3", "bucket"), "gs": ("gcs", "bucket"), "az": ("azure", "container")}
+"""Driver, and the setting that names its bucket."""
 S3_VARIABLES = {"region": ("AWS_REGION", "AWS_DEFAULT_REGION"), "regionendpoint": ("AWS_ENDPOINT_URL",)}
 
 
@@ -36,8 +39,8 @@ def place_of(config: Config, where: str, env: Mapping[str, str] = os.environ) ->
     """CommandError where it is none. A bucket is asked for with the keys and the endpoint of `storage.s3`, without that
     section with those of the environment."""
     url = urlsplit(where)
-    if url.scheme == "s3":
-        return _bucket(config, url.netloc, url.path.strip("/"), env)
+    if url.scheme in SCHEMES:
+        return _bucket(config, url.scheme, url.netloc, url.path.strip("/"), env)
     if "://" in where:
         raise CommandError(f"{where}: a folder or s3://BUCKET/FOLDER is wanted")
     root = Path(where).resolve()
@@ -51,20 +54,23 @@ def place_of(config: Config, where: str, env: Mapping[str, str] = os.environ) ->
     return Place("filesystem", {"rootdirectory": str(root)}, inside)
 
 
-def _bucket(config: Config, bucket: str, folder: str, env: Mapping[str, str]) -> Place:
+def _bucket(config: Config, scheme: str, bucket: str, folder: str, env: Mapping[str, str]) -> Place:
+    kind, named = SCHEMES[scheme]
     if not bucket:
-        raise CommandError("s3://BUCKET/FOLDER is wanted")
-    ours = config.storage.s3
+        raise CommandError(f"{scheme}://BUCKET/FOLDER is wanted")
+    ours = getattr(config.storage, kind)
     if ours is None:
+        if kind != "s3":
+            raise CommandError(f"{scheme}://{bucket} can be read where storage.{kind} here says with which account")
         found = {name: next((env[v] for v in names if env.get(v)), "") for name, names in S3_VARIABLES.items()}
         said = {name: value for name, value in found.items() if value}
         return Place("s3", said | {"bucket": bucket, "rootdirectory": folder})
     parameters = {name: getattr(ours, name) for name in ours.__struct_fields__}
     root = ours.rootdirectory.strip("/")
     inside = None
-    if bucket == ours.bucket and (f"{folder}/" if folder else "").startswith(f"{root}/" if root else ""):
+    if bucket == parameters[named] and (f"{folder}/" if folder else "").startswith(f"{root}/" if root else ""):
         inside = _folder(folder[len(root) :].strip("/"))
-    return Place("s3", parameters | {"bucket": bucket, "rootdirectory": folder}, inside)
+    return Place(kind, parameters | {named: bucket, "rootdirectory": folder}, inside)
 
 
 def _folder(path: str) -> str:

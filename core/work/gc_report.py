@@ -41,7 +41,7 @@ SELECT (SELECT count(*) FROM untagged) AS untagged,
   (SELECT coalesce(sum(size), 0) FROM ended WHERE due)::bigint AS free_bytes,
   (SELECT count(*) FROM ended WHERE NOT due) AS waiting_blobs,
   (SELECT coalesce(sum(size), 0) FROM ended WHERE NOT due)::bigint AS waiting_bytes,
-  (SELECT count(*) FROM gc_delete) AS objects
+  (SELECT count(*) FROM gc_delete WHERE next_try < 'infinity') AS objects
 """
 SETTINGS: Final = "SET LOCAL statement_timeout = 0; SET LOCAL plan_cache_mode = auto; SET LOCAL enable_seqscan = on"
 

@@ -28,7 +28,10 @@ def register(app: typer.Typer) -> None:
 
 def adopt(
     distribution_root: Annotated[
-        str, typer.Option(metavar="PATH|s3://BUCKET/PATH", help="What holds the `docker` folder of the old registry.")
+        str,
+        typer.Option(
+            metavar="PATH|s3://BUCKET/PATH|gs://…|az://…", help="What holds the `docker` folder of the old registry."
+        ),
     ] = "",
     oci_layout: Annotated[str, typer.Option(metavar="PATH", help="An OCI image layout instead.")] = "",
     repository: Annotated[str, typer.Option(help="The repository that an image layout becomes.")] = "",

@@ -142,4 +142,7 @@ def _place(config: Config) -> tuple[str, ...]:
     return (config.storage.driver, *(text.strip("/") for text in said))
 
 
-_WHERE = ("regionendpoint", "region", "realm", "accountname", "bucket", "container", "rootdirectory")
+_WHERE = (
+    *("regionendpoint", "endpoint", "serviceurl", "region", "realm", "accountname"),
+    *("bucket", "container", "rootdirectory"),
+)

@@ -95,6 +95,17 @@ def test_buckets(tmp_path: Path, ours: str, theirs: str, inside: str | None) -> 
     assert (elsewhere.inside, elsewhere.parameters["region"]) == (None, "north")
 
 
+def test_buckets_of_other_kinds(tmp_path: Path) -> None:
+    google = config(tmp_path, "{gcs: {bucket: wells, rootdirectory: a, keyfile: key.json}}")
+    place = place_of(google, "gs://wells/a/old", {})
+    assert (place.kind, place.inside, place.parameters["keyfile"]) == ("gcs", "old/", "key.json")
+    azure = config(tmp_path, "{azure: {accountname: us, container: wells}}")
+    place = place_of(azure, "az://wells/old", {})
+    assert (place.kind, place.inside, place.parameters["rootdirectory"]) == ("azure", "old/", "old")
+    with pytest.raises(CommandError, match=r"storage\.gcs here says with which account"):
+        place_of(azure, "gs://wells", {})
+
+
 @pytest.mark.parametrize("where", ["s3://", "ftp://host/folder"])
 def test_what_is_no_place(tmp_path: Path, where: str) -> None:
     with pytest.raises(CommandError, match="s3://BUCKET/FOLDER is wanted"):

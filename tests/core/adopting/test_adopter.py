@@ -1,5 +1,6 @@
 """Trees of other registries: all that is whole is taken over once, what is not is told, nothing of the tree goes."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,12 +8,14 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+import requests
 
 from dataforge_registry.core.access import SYSTEM
 from dataforge_registry.core.adopting.adopter import Adopter, Plan
 from dataforge_registry.core.adopting.distribution import DistributionTree
 from dataforge_registry.core.adopting.layout import LayoutTree, NoLayout
 from dataforge_registry.core.adopting.report import RepositoryReport
+from dataforge_registry.core.backup import backup, restore
 from dataforge_registry.core.oci import media
 from dataforge_registry.core.oci.digest import Digest
 from dataforge_registry.core.oci.errors import ReadOnly
@@ -21,11 +24,14 @@ from dataforge_registry.core.records.database import Database
 from dataforge_registry.core.work.fsck import Fsck
 from dataforge_registry.core.work.migrate import Migration
 from dataforge_registry.core.work.scrub import Scrub
+from dataforge_registry.drivers import open_driver
 from dataforge_registry.drivers.base import Driver
 from dataforge_registry.drivers.filesystem import FilesystemDriver
 from dataforge_registry.drivers.memory import MemoryDriver
 
 from ...clients.layout import write_layout
+from ...conftest import Databases
+from ...drivers.stores import versitygw
 from ..gc.conftest import LARGE, LEASE, Yard
 from .trees import ROOT, Tree
 
@@ -203,6 +209,61 @@ async def test_adopted_blobs_move_to_another_driver(yard: Yard, old: FilesystemD
     moved = Yard(yard.database, target)
     assert await moved.repository().read_blob(Digest.of(BIG)) == BIG
     await whole(moved)
+
+
+async def test_adopted_blobs_are_in_backups(
+    yard: Yard, old: FilesystemDriver, databases: Databases, tmp_path: Path
+) -> None:
+    await filled(old)
+    await adopt(yard, old, project="lib")
+    report = await backup(yard.database, yard.driver, tmp_path / "copy", LEASE, blobs=True)
+    assert (report.copied, report.missing) == (6, [])
+    name = await databases.create()
+    other = await Database.open(databases.url(name), size=5)
+    try:
+        elsewhere = FilesystemDriver(str(tmp_path / "elsewhere"))
+        assert (await restore(other, elsewhere, tmp_path / "copy")).missing == []
+        assert await Yard(other, elsewhere).repository("p/a").read_blob(Digest.of(BIG)) == BIG
+    finally:
+        await other.close()
+        await databases.drop(name)
+
+
+@pytest.mark.tool("versitygw")
+async def test_links_to_the_store_are_to_the_old_keys(database: Database) -> None:
+    parameters = versitygw().parameters()
+    driver = open_driver("s3", parameters)
+    old = open_driver("s3", parameters | {"rootdirectory": parameters["rootdirectory"] + "/harbor"})
+    yard = Yard(database, driver)
+    layer = b"more than memory keeps" * LARGE
+    await Tree(old).image("p/a", layer)
+    assert (await adopt(yard, old))["p/a"].in_place == 1
+    link = await yard.store.reading.url(await yard.repository("p/a").find_blob(Digest.of(layer)), 60)
+    assert link is not None and "/harbor/docker/registry/v2/blobs/" in link
+    assert (await asyncio.to_thread(requests.get, link, timeout=30)).content == layer
+    await whole(yard)
+    await old.close()
+    await driver.close()
+
+
+class Killed(Exception):
+    pass
+
+
+async def test_a_run_that_was_killed_goes_on(yard: Yard, old: FilesystemDriver) -> None:
+    await filled(old)
+
+    def tell(name: str, done: int) -> None:
+        if (name, done) == ("p/a", 2):
+            raise Killed
+
+    adopter = Adopter(yard.store, DistributionTree(old), Plan(old, "harbor/", project="lib"), tell)
+    with pytest.raises(Killed):
+        _ = [each async for each in adopter.run()]
+    found = await adopt(yard, old, project="lib")
+    assert found["p/a"].known + found["p/a"].manifests == 4 and found["p/a"].known >= 2
+    assert await yard.repository("p/a").tags("", 10) == ["all", "latest", "v1"]
+    await whole(yard)
 
 
 @pytest.mark.parametrize("place", ["harbor/", None], ids=["in place", "copied"])
