@@ -1,7 +1,7 @@
 """What a configuration names: the database and the store, opened, and limits in core's words."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import asdict
 
@@ -36,13 +36,16 @@ async def open_database(config: Config, size: int | None = None) -> Database:
 def open_store(config: Config) -> Driver:
     """The one driver of `storage`. ConfigError, or Unavailable where it cannot be used."""
     storage = config.storage
-    settings = getattr(storage, storage.driver)
-    parameters = asdict(settings)
-    parameters |= {name: asdict(value) for name, value in parameters.items() if isinstance(value, Section)}
     try:
-        return open_driver(storage.driver, parameters)
+        return open_driver(storage.driver, parameters_of(getattr(storage, storage.driver)))
     except ValueError as error:
         raise ConfigError(str(error)) from None
+
+
+def parameters_of(section: Section) -> dict[str, Any]:
+    """A driver's section as `open_driver` takes it."""
+    parameters = asdict(section)
+    return parameters | {name: asdict(value) for name, value in parameters.items() if isinstance(value, Section)}
 
 
 def with_cache(config: Config, driver: Driver, registry: "CollectorRegistry") -> Driver:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from ..drivers import open_driver
 from ..drivers.base import Driver
+from .backends import parameters_of
 from .config import Config
 from .failures import CommandError
 
@@ -65,7 +66,7 @@ def _bucket(config: Config, scheme: str, bucket: str, folder: str, env: Mapping[
         found = {name: next((env[v] for v in names if env.get(v)), "") for name, names in S3_VARIABLES.items()}
         said = {name: value for name, value in found.items() if value}
         return Place("s3", said | {"bucket": bucket, "rootdirectory": folder})
-    parameters = {name: getattr(ours, name) for name in ours.__struct_fields__}
+    parameters = parameters_of(ours)
     root = ours.rootdirectory.strip("/")
     inside = None
     if bucket == parameters[named] and (f"{folder}/" if folder else "").startswith(f"{root}/" if root else ""):

@@ -99,9 +99,10 @@ def test_buckets_of_other_kinds(tmp_path: Path) -> None:
     google = config(tmp_path, "{gcs: {bucket: wells, rootdirectory: a, keyfile: key.json}}")
     place = place_of(google, "gs://wells/a/old", {})
     assert (place.kind, place.inside, place.parameters["keyfile"]) == ("gcs", "old/", "key.json")
-    azure = config(tmp_path, "{azure: {accountname: us, container: wells}}")
+    azure = config(tmp_path, "{azure: {accountname: us, container: wells, accountkey: a2V5}}")
     place = place_of(azure, "az://wells/old", {})
     assert (place.kind, place.inside, place.parameters["rootdirectory"]) == ("azure", "old/", "old")
+    asyncio.run(place.open().close())
     with pytest.raises(CommandError, match=r"storage\.gcs here says with which account"):
         place_of(azure, "gs://wells", {})
 
