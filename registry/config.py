@@ -15,6 +15,7 @@ import yaml
 
 from .environment import BadVariable, assign, overlay
 from .faults import faults
+from .load.settings import Limits
 from .sections import (
     DRIVERS,
     Audit,
@@ -25,7 +26,6 @@ from .sections import (
     Gc,
     Http,
     Ingest,
-    Limits,
     Log,
     Projects,
     Scrub,

@@ -164,27 +164,7 @@ class Http(Section, frozen=True):
     drain: Duration = Duration(25)
     drain_delay: Duration = Duration(0)
     backlog: Annotated[int, Meta(ge=1, le=65535)] = 2048
-
-
-class Rates(Section, frozen=True):
-    """Requests a second of one account or robot, and of one address without either, over all nodes; 0: no limit."""
-
-    principal: Annotated[float, Meta(ge=0)] = 0
-    address: Annotated[float, Meta(ge=0)] = 0
-    burst: Duration = Duration(30)
-
-
-class Limits(Section, frozen=True):
-    """What one process takes on at once; 0: as much as comes. Shares are parts of the memory that it may have."""
-
-    rate: Rates = Rates()
-    requests: Annotated[int, Meta(ge=0)] = 2048
-    uploads: Annotated[int, Meta(ge=0)] | None = None
-    queue: Annotated[int, Meta(ge=0)] = 1024
-    wait: Duration = Duration(10)
-    memory: Size | None = None
-    shed: Annotated[float, Meta(gt=0, le=1)] = 0.85
-    refuse: Annotated[float, Meta(gt=0, le=1)] = 0.95
+    connections: Annotated[int, Meta(ge=1)] | None = None
 
 
 class Server(Section, frozen=True):

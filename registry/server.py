@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from .config import Config
+from .engines.room import raise_open_files
 from .failures import CommandError
 from .listening import address
 from .sections import Http
@@ -79,6 +80,7 @@ async def work(
     config: Config, sock: socket.socket, factory: str, ready: Callable[[], None], stop: asyncio.Event | None = None
 ) -> None:
     """One process's share: the application on the configured engine until a signal comes or stop is set."""
+    raise_open_files()
     module, _, name = factory.partition(":")
     app = getattr(importlib.import_module(module), name)(config)
     engine = importlib.import_module(f"{__package__}.engines.{config.server.engine}")

@@ -8,6 +8,7 @@ closing                      up to LINGER_SECONDS and LINGER_BYTES are read and 
 """
 
 import asyncio
+from contextlib import suppress
 from socket import IPPROTO_TCP, TCP_NODELAY
 from ssl import SSLError
 from typing import Any
@@ -42,7 +43,7 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._deadline: float | None = None
         self._alarm: asyncio.TimerHandle | None = None
-        self._idle = True
+        self._idle, self._left = True, False
         self._rest: int | None = None
         self._protocol: Http1
 
@@ -123,7 +124,7 @@ class Connection:
 
     async def send_file(self, path: str, length: int) -> None:
         """The next `length` bytes are a file's. Not over TLS. AnswerCut, ClientGone."""
-        self._transport.set_write_buffer_limits(high=0)
+        self._buffer(0)
         try:
             await self._write(b"", most=0)
             socket = self._transport.get_extra_info("socket").fileno()
@@ -132,12 +133,24 @@ class Connection:
             self._transport.abort()
             raise
         finally:
-            self._transport.set_write_buffer_limits(high=WRITE_BUFFER)
+            self._buffer(WRITE_BUFFER)
+
+    def _buffer(self, most: int) -> None:
+        with suppress(RuntimeError):  # uvloop's transport is closed: the client left
+            self._transport.set_write_buffer_limits(high=most)
 
     def retire(self) -> None:
         """Close now if no request is being received or answered, else after its answer."""
         if self._idle:
             self._finish()
+
+    def give_way(self) -> bool:
+        """Close at once if no request is being received or answered; whether it does, which it says once."""
+        if not self._idle or self._left:
+            return False
+        self._left = True
+        self._transport.abort()
+        return True
 
     def abort(self) -> None:
         """Cut the connection."""

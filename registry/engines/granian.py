@@ -23,9 +23,10 @@ from ..sections import Http
 from .grammar import HOST, REASONS
 from .inflight import InFlight
 from .lifespan import lifespan
+from .room import connections
 
 BACKPRESSURE = 1024
-"""Requests at once per process; more wait in their sockets."""
+"""Connections at once per process; more wait to be accepted."""
 READ_BYTES = 512 << 10
 """Largest piece of a body. Each one is a trip from Rust's thread to the event loop: a GiB in pieces of 64 KiB costs
 three times the CPU of one in these. Buffers grow to it only while a body keeps them full."""
@@ -78,7 +79,7 @@ class Listening(Server):
             http=HTTPModes.http1,
             websockets=False,
             backlog=http.backlog,
-            backpressure=BACKPRESSURE,
+            backpressure=min(BACKPRESSURE, connections(http.connections)),
             http1_settings=HTTP1Settings(
                 header_read_timeout=round(http.header_timeout * 1000), max_buffer_size=READ_BYTES
             ),

@@ -18,6 +18,8 @@ from ..sections import Http
 from .connection import Connection
 from .inflight import EARLY_ANSWER, InFlight
 from .lifespan import lifespan
+from .room import Room
+from .room import connections as most_connections
 from .stream import Stream
 
 FILE_THREADS = 8
@@ -47,9 +49,13 @@ async def serve(app: Any, http: Http, sock: socket.socket, ready: Callable[[], N
         in_flight = InFlight(app, state, EARLY_ANSWER)
         wrapped = ASGIWrapper(in_flight)
 
+        room = Room(most_connections(http.connections))
         loop, threads = asyncio.get_running_loop(), Threads(FILE_THREADS)
 
         def accept(stream: Stream) -> None:
+            if not room.enter(connections.values(), len(connections)):
+                stream.transport.abort()
+                return
             connection = Connection(wrapped, config, http, context, stream, threads)
             task = loop.create_task(connection.run())
             connections[task] = connection

@@ -17,8 +17,8 @@ from ...core.access import SYSTEM, Principal
 from ...core.oci.errors import TooManyRequests
 from ..middleware import Exchange
 from ..origin import neighbourhood
-from ..sections import Rates as Settings
 from .refusals import Refusals
+from .settings import Rates as Settings
 
 KEYS = 65_536
 """Buckets kept of each kind (some 20 MB at the most): of more, those are forgotten that were used longest ago."""

@@ -24,16 +24,18 @@ def sha256(data: bytes) -> str:
 
 
 class Server:
-    """One process on one port; servers of one folder share its private PostgreSQL and its store."""
+    """One process on one port; servers of one folder share its private PostgreSQL and its store. `ulimit` is the
+    shell's: `-n 256` bounds its open files."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, ulimit: str = "", **settings: str) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.data = folder / "data"
         self.storage = Path(settings.get("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", self.data / "storage"))
         self.log = folder / f"{self.port}.log"
-        self._command = [sys.executable, "-m", "dataforge_registry.registry", "serve"]
+        self._command = ["sh", "-c", f'ulimit {ulimit}; exec "$@"', "sh"] if ulimit else []
+        self._command += [sys.executable, "-m", "dataforge_registry.registry", "serve"]
         self._command += [] if "REGISTRY_AUTH_ADMIN_PASSWORD" in settings else ["--auth", "none"]
         self._command += ["--data", str(self.data), "--port", str(self.port)]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("REGISTRY_", "DFR_"))}
