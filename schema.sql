@@ -196,10 +196,14 @@ COMMENT ON TABLE login_failure IS 'Brakes against guessing: one row per name (a 
 CREATE TABLE node (
     node_id uuid PRIMARY KEY,
     host text NOT NULL,
+    schema int NOT NULL,
+    serves boolean NOT NULL,
     started_at timestamptz NOT NULL DEFAULT now(),
     seen_at timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
-COMMENT ON TABLE node IS 'The server processes that run now, a row each, touched every few seconds: rate limits are divided by their number. host is host name and process id';
+COMMENT ON TABLE node IS 'The processes that run now, a row each, touched every few seconds: rate limits are divided by the number of those that serve. host is host name and process id';
+COMMENT ON COLUMN node.schema IS 'The newest migration that its code knows: one that is not compatible with it waits';
+COMMENT ON COLUMN node.serves IS 'Whether it answers requests; else a dfr worker';
 
 -- 2. Bytes: blobs, who may serve them, who pays for them ---------------------------------------------------------------
 

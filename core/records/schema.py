@@ -8,8 +8,11 @@ here; the first, 0001, is a copy of schema.sql as first released and is written 
                               (CREATE INDEX CONCURRENTLY IF NOT EXISTS)
 """
 
+import asyncio
 import hashlib
+import random
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -17,6 +20,7 @@ from typing import Self
 
 import asyncpg
 
+from . import nodes
 from .database import Connection, Database
 from .outages import LOST
 
@@ -34,6 +38,13 @@ COMMENT ON COLUMN schema_migration.compatible_from IS 'The oldest code (by its n
 """
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('dataforge-registry schema', 0))"
 LOCK_LIMITS = "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0"
+LOCK_WAIT = "SET LOCAL lock_timeout = '500ms'"
+LOCK_PATIENCE = 120.0
+"""Seconds for which a step is begun again that did not get its locks: a try holds up pushes for its wait at most, and
+between two they go on."""
+SELECT_NODES_EXIST = "SELECT to_regclass('node') IS NOT NULL"
+SELECT_UNFINISHED = """SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+WHERE NOT i.indisvalid AND c.relkind = 'i' AND c.relnamespace = current_schema()::regnamespace"""
 SELECT_LEDGER_EXISTS = "SELECT to_regclass('schema_migration') IS NOT NULL"
 SELECT_LEDGER = "SELECT version, name, sha256, compatible_from FROM schema_migration ORDER BY version"
 INSERT_LEDGER = "INSERT INTO schema_migration (version, name, sha256, compatible_from) VALUES ($1, $2, $3, $4)"
@@ -117,9 +128,13 @@ async def check_schema(db: Database, schema: Schema | None = None) -> None:
         raise SchemaError(f"the database lacks the schema of this version ({steps}): run dfr migrate")
 
 
-async def migrate(db: Database, schema: Schema | None = None) -> list[Migration]:
+async def migrate(db: Database, schema: Schema | None = None, *, patience: float = LOCK_PATIENCE) -> list[Migration]:
     """Bring the database to today's schema and return the steps taken. Any number of servers may call this at once:
-    one works, the others wait and find nothing to do. Each step is a transaction. SchemaError as check_schema."""
+    one works, the others wait and find nothing to do. Each step is a transaction.
+
+    Servers and workers may run meanwhile: a step that their code does not bear is refused, and one that does not get
+    its locks within `patience` seconds (a long transaction has them) is given up. SchemaError; also as check_schema.
+    """
     schema = schema or Schema.load()
     async with db.direct() as guard, guard.transaction(isolation="read_committed"):
         await guard.execute(LOCK_LIMITS)
@@ -133,7 +148,8 @@ async def migrate(db: Database, schema: Schema | None = None) -> list[Migration]
                     await _load(conn, schema)
                 else:
                     for step in pending:
-                        await _apply(conn, step)
+                        await _bearable(conn, step)
+                        await _apply(conn, step, patience)
             except LOST:
                 raise
             except asyncpg.PostgresError as error:
@@ -181,14 +197,38 @@ async def _load(conn: Connection, schema: Schema) -> None:
             await _mark(conn, step)
 
 
-async def _apply(conn: Connection, step: Migration) -> None:
-    if step.transactional:
-        async with conn.transaction(isolation="read_committed"):
-            await conn.execute(step.sql)
-            await _mark(conn, step)
-    else:
+async def _bearable(conn: Connection, step: Migration) -> None:
+    """SchemaError where a process runs whose code does not work with the result."""
+    if await conn.fetchval(SELECT_NODES_EXIST) and (found := await nodes.older(conn, step.compatible_from)):
+        raise SchemaError(
+            f"migration {step.version:04}_{step.name} needs code of schema {step.compatible_from} or newer, and "
+            f"{found[0]} still runs {found[1]}: upgrade or stop it, then run dfr migrate again"
+        )
+
+
+async def _apply(conn: Connection, step: Migration, patience: float) -> None:
+    if not step.transactional:
+        for row in await conn.fetch(SELECT_UNFINISHED):  # of a try that was cut off: IF NOT EXISTS would keep it
+            if re.search(rf"\b{re.escape(row['relname'])}\b", step.sql):
+                await conn.execute(f'DROP INDEX CONCURRENTLY "{row["relname"]}"')
         await conn.execute(step.sql)
         await _mark(conn, step)
+        return
+    end = time.monotonic() + patience
+    while True:
+        try:
+            async with conn.transaction(isolation="read_committed"):
+                await conn.execute(LOCK_WAIT)
+                await conn.execute(step.sql)
+                await _mark(conn, step)
+            return
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
+            if time.monotonic() > end:
+                raise SchemaError(
+                    f"migration {step.version:04}_{step.name} did not get its locks in {patience:.0f} s, since other "
+                    "transactions last too long; nothing is half done: run dfr migrate again"
+                ) from error
+        await asyncio.sleep(random.uniform(0.5, 1.5))
 
 
 async def _mark(conn: Connection, step: Migration) -> None:

@@ -61,7 +61,8 @@ def serve(
 
 
 def migrate(config: ConfigFile = None, data: DataFolder = None) -> None:
-    """Bring the database to today's schema. Running it again changes nothing."""
+    """Bring the database to today's schema, while servers run. Running it again changes nothing; a step that a running
+    one does not bear is refused."""
     settings = read(config, data)
     from ..provision import migrated
 

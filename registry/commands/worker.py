@@ -40,6 +40,7 @@ async def _work(config: Config) -> None:
 
     from ..backends import open_database, open_store
     from ..gc_metrics import GcMetrics
+    from ..load.nodes import Nodes
     from ..metrics import Metrics
     from ..worker import create_worker
 
@@ -47,6 +48,8 @@ async def _work(config: Config) -> None:
     try:
         await check_schema(database)
         await driver.check()
+        nodes = Nodes(database, serves=False)
+        await nodes.beat()
         metrics = Metrics()
         working = create_worker(config, database, driver, metrics=GcMetrics(metrics.registry))
         loop = asyncio.get_running_loop()
@@ -54,7 +57,10 @@ async def _work(config: Config) -> None:
             loop.add_signal_handler(number, working.stop)
         async with _answering(config, database, driver, metrics):
             print("DataForge Registry works in the background", flush=True)
+            beating = asyncio.create_task(nodes.run())
             await working.run()
+            beating.cancel()
+        await nodes.leave()
     finally:
         await driver.close()
         await database.close()

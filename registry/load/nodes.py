@@ -4,28 +4,27 @@ import asyncio
 import os
 import socket
 from contextlib import suppress
-from datetime import timedelta
 from uuid import uuid4
 
 from ...core.oci.errors import Unavailable
 from ...core.records import nodes
 from ...core.records.database import Database
+from ...core.records.schema import Schema
 
 BEAT_SECONDS = 5.0
-SILENCE = timedelta(seconds=20)
 
 
 class Nodes:
     """`live` is the number that the last beat told, at least this one; without a database it stays what it was."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, serves: bool = True) -> None:
         self._database = database
-        self._node = nodes.Node(uuid4(), f"{socket.gethostname()}:{os.getpid()}")
+        self._node = nodes.Node(uuid4(), f"{socket.gethostname()}:{os.getpid()}", Schema.load().version, serves)
         self.live = 1
 
     async def beat(self) -> None:
         """Write and hear once. Unavailable."""
-        self.live = await self._database.run(lambda conn: nodes.beat(conn, self._node, SILENCE))
+        self.live = await self._database.run(lambda conn: nodes.beat(conn, self._node))
 
     async def run(self) -> None:
         """Until cancelled."""

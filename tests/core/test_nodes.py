@@ -1,6 +1,5 @@
 """Processes that run: each counts those that gave a sign of life, and forgets the others."""
 
-from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -8,15 +7,13 @@ import pytest
 from dataforge_registry.core.records import nodes
 from dataforge_registry.core.records.database import Database
 
-SILENCE = timedelta(seconds=20)
-
 
 @pytest.mark.asyncio
 async def test_who_is_silent_counts_no_more_and_comes_back_with_his_next_beat(database: Database) -> None:
-    one, two, three = (nodes.Node(uuid4(), f"host:{n}") for n in range(3))
+    one, two, three = (nodes.Node(uuid4(), f"host:{n}", 1) for n in range(3))
 
     async def beat(node: nodes.Node) -> int:
-        return await database.run(lambda conn: nodes.beat(conn, node, SILENCE))
+        return await database.run(lambda conn: nodes.beat(conn, node))
 
     assert [await beat(node) for node in (one, two, three, one)] == [1, 2, 3, 3]
     async with database.acquire() as conn:

@@ -9,12 +9,14 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import pytest
 import pytest_asyncio
 
 from dataforge_registry.core import records, work
+from dataforge_registry.core.records import nodes
 from dataforge_registry.core.records.binaries import find_binaries
 from dataforge_registry.core.records.database import Connection, Database
 from dataforge_registry.core.records.schema import Migration, Schema, SchemaError, check_schema, migrate, plan
@@ -273,3 +275,68 @@ async def test_a_role_without_rights_is_one_line(empty_database_url: str, databa
     finally:
         await admin.execute(f"ALTER ROLE CURRENT_USER IN DATABASE {name} RESET role; DROP ROLE {role}")
         await admin.close()
+
+
+@pytest.mark.asyncio
+async def test_what_a_running_process_does_not_bear_waits_for_its_end(database: Database) -> None:
+    today = Schema.load()
+    now = today.version
+    expand = Migration(now + 1, "expand", f"-- compatible from: {now}\nALTER TABLE project ADD COLUMN made_up text;")
+    contract = Migration(
+        now + 2, "contract", f"-- compatible from: {now + 1}\nALTER TABLE project DROP COLUMN made_up;"
+    )
+    coming = Schema("", (*today.migrations, expand, contract))
+    old, new = (nodes.Node(uuid4(), f"host:{version}", version, serves=version > now) for version in (now, now + 1))
+    for node in (old, new):
+        await database.run(lambda conn, node=node: nodes.beat(conn, node))  # type: ignore[misc]
+    with pytest.raises(SchemaError, match=rf"_contract needs code of schema {now + 1} or newer, and host:{now} still"):
+        await migrate(database, coming)
+    await check_schema(database)
+    assert await plan(database, coming) == [contract]
+    async with database.acquire() as conn:
+        await nodes.leave(conn, old)
+    assert await migrate(database, coming) == [contract]
+    with pytest.raises(SchemaError, match="upgrade the registry"):
+        await check_schema(database)
+
+
+async def until_somebody_waits(conn: Connection) -> None:
+    for _ in range(6000):
+        if await conn.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation IS NOT NULL"):
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("nobody came to wait")
+
+
+@pytest.mark.asyncio
+async def test_a_step_that_waits_for_a_long_transaction_holds_nobody_up(empty: Database) -> None:
+    """An ALTER TABLE that waits makes all wait who come behind it: it lets go, and tries again."""
+    await migrate(empty, RELEASED)
+    step = Migration(2, "wide", "-- compatible from: 1\nALTER TABLE well ADD COLUMN n int;")
+    schema = Schema("", (FIRST, step))
+    async with empty.direct() as long, empty.direct() as short:
+        transaction = long.transaction()
+        await transaction.start()
+        await long.fetch("SELECT FROM well")
+        with pytest.raises(SchemaError, match=r"0002_wide did not get its locks in 0 s, .* nothing is half done"):
+            await migrate(empty, schema, patience=0)
+        assert await plan(empty, schema) == [step]
+        migrating = asyncio.create_task(migrate(empty, schema))
+        await until_somebody_waits(short)
+        await short.execute("INSERT INTO well VALUES (1)")  # behind it, and not until the long one ends
+        assert not migrating.done()
+        await transaction.rollback()
+        assert await migrating == [step]
+
+
+@pytest.mark.asyncio
+async def test_an_index_whose_build_was_cut_off_is_built_anew(empty: Database) -> None:
+    await migrate(empty, BETWEEN)
+    async with empty.acquire() as conn:
+        await conn.execute("INSERT INTO curve VALUES (1, 1), (2, 1)")
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await conn.execute("CREATE UNIQUE INDEX CONCURRENTLY curve_well ON curve (well)")
+    assert await migrate(empty, TODAY) == [THIRD]
+    async with empty.acquire() as conn:
+        found = "SELECT indisvalid, indisunique FROM pg_index WHERE indexrelid = 'curve_well'::regclass"
+        assert tuple(await conn.fetchrow(found) or ()) == (True, False)
