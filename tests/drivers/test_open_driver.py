@@ -1,5 +1,6 @@
 """A configuration names its driver; a mistake in it is one line that says what to write."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -52,3 +53,14 @@ def test_a_root_that_is_a_file_is_one_line(tmp_path: Path) -> None:
     for root in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(Unavailable, match=f"^cannot use {root} as storage root: [A-Z][a-z ]+$"):
             open_driver("filesystem", {"rootdirectory": str(root)})
+
+
+@pytest.mark.parametrize(("kind", "package"), [("azure", "azure.storage.blob"), ("gcs", "gcloud.aio.storage")])
+def test_a_driver_without_its_package_names_its_extra(kind: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith((package, f"dataforge_registry.drivers.{kind}"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(
+        ValueError, match=rf"^storage.{kind} needs {package}.*pip install 'dataforge-registry\[{kind}\]'$"
+    ):
+        open_driver(kind, {})
