@@ -2,6 +2,7 @@
 over."""
 
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ def server(store: Store) -> Iterator[Server]:
     settings = store.environment(ROOT) | {"REGISTRY_STORAGE_REDIRECT_EXCEPT_AGENTS": "[stubborn/]"}
     with tempfile.TemporaryDirectory(prefix="dfr-store-") as folder:
         Path(folder).chmod(0o755)
+        settings["REGISTRY_STORAGE_CACHE_FOLDER"] = str(Path(folder) / "data" / "copies")
         with serving(Path(folder) / "data", Mode("hypercorn", False), **settings) as server:
             yield server
 
@@ -103,3 +105,23 @@ def test_readers_are_sent_to_the_store_where_it_is_worth_it(client: Client, serv
     assert ask(query="?redirect=false").content == content
     assert ask(**{"User-Agent": "stubborn/1.0"}).content == content
     assert server.request("GET", f"/v2/{repository}-other/blobs/{digest}").status_code == 404
+
+
+def test_what_is_read_again_comes_from_the_disk(server: Server) -> None:
+    content = os.urandom(3 << 20)
+    repository = f"{server.project('copies')}/file"
+    answer = server.request("POST", f"/v2/{repository}/blobs/uploads/?digest={sha256(content)}", data=content)
+    assert answer.status_code == 201, answer.text
+
+    def hits() -> float:
+        [told] = re.findall(
+            r'^dfr_blob_cache_reads_total\{result="hit"\} (.*)$', server.request("GET", "/metrics").text, re.M
+        )
+        return float(told)
+
+    before, deadline = hits(), time.monotonic() + 30
+    while hits() < before + 3:  # the first two reads make it hot, a fetch behind them takes its time
+        span = {"Range": "bytes=1000000-1000999"}
+        read = server.request("GET", f"/v2/{repository}/blobs/{sha256(content)}", headers=span)
+        assert read.content == content[1000000:1001000]
+        assert time.monotonic() < deadline

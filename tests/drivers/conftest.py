@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from dataforge_registry.core.oci.digest import hash_of_key
 from dataforge_registry.drivers.base import Driver
+from dataforge_registry.drivers.cache_folder import CacheFolder
+from dataforge_registry.drivers.cached import Cached
 from dataforge_registry.drivers.filesystem import FilesystemDriver
 from dataforge_registry.drivers.memory import MemoryDriver
 from dataforge_registry.drivers.wrap import Faulty, Prefix
@@ -18,6 +21,9 @@ MAKERS: dict[str, Callable[[Path], Driver]] = {
     "filesystem": lambda folder: FilesystemDriver(str(folder / "store")),
     "prefix-memory": lambda folder: Prefix(MemoryDriver(), "registries/north"),
     "prefix-filesystem": lambda folder: Prefix(FilesystemDriver(str(folder / "store")), "registries/north"),
+    "cached-memory": lambda folder: Cached(
+        MemoryDriver(), CacheFolder(str(folder / "cache"), 1 << 20), hash_of_key, lambda what, size: None
+    ),
     "faulty-memory": lambda folder: Faulty(MemoryDriver()),
     "s3": lambda folder: s3_driver(versitygw()),
     "prefix-s3": lambda folder: Prefix(s3_driver(versitygw()), "registries/north"),
