@@ -5,8 +5,8 @@
 
 Names, depths and statistics are made up after real logs: two fifths of the curves are of a known family, a tenth are
 nearly empty, values and depths follow the family. Best of many calls each, in ms: what the server says that it planned
-and ran (EXPLAIN ANALYZE, in the mode of the call), the question alone as its caller waits for it, as curves.md measured
-it, and the whole call, with the rights of who asks before it and the rows that the answer shows behind it.
+and ran (EXPLAIN ANALYZE, in the mode of the call), the question alone over and over, as curves.md measured it, and the
+whole call, with the rights of who asks before it and the rows that the answer shows behind it.
 """
 
 import argparse
@@ -113,7 +113,7 @@ def main() -> int:
 
 async def run(dsn: str) -> None:
     """Make the catalogue in a database that has none, and ask."""
-    database = await Timed.open(dsn, size=2, statement_timeout=600)
+    database = await Listening.open(dsn, size=2, statement_timeout=600)
     try:
         await migrate(database)
         if not await database.run(lambda conn: conn.fetchval("SELECT count(*) FROM well")):
@@ -135,31 +135,14 @@ async def fill(database: Database) -> None:
     print(f"{WELLS:,} wells, {CURVES:,} curves, {versions:,} versions, {size >> 20} MB, made in {took:.0f} s")
 
 
-class Timed(Database):
-    """A database that knows the last question and how long questions took, in seconds since `asking` was set to 0."""
+class Listening(Database):
+    """A database that knows the last question asked of it."""
 
-    asking = 0.0
-    asked: Asked | None = None
+    asked: Asked = ("", ())
 
     async def ask(self, statement: str, *args: Any, patience: float) -> list[asyncpg.Record]:
-        start = time.perf_counter()
-        try:
-            return await super().ask(statement, *args, patience=patience)
-        finally:
-            self.asking += time.perf_counter() - start
-            self.asked = statement, args
-
-    async def ask_kept(self, statement: str, args: Sequence[Any]) -> None:
-        """As calls that are one statement do it."""
-        start = time.perf_counter()
-        async with self.acquire() as conn:
-            await conn.fetch(statement, *args)
-        self.asking, self.asked = time.perf_counter() - start, (statement, args)
-
-    async def explain(self, statement: str, args: Sequence[Any]) -> dict[str, Any]:
-        """What the server says of a question: "Planning Time" and "Execution Time" in ms, "Plan"."""
-        ((told,),) = await super().ask(f"{EXPLAIN} {statement}", *args, patience=60)
-        return dict(json.loads(told)[0])
+        self.asked = statement, args
+        return await super().ask(statement, *args, patience=patience)
 
 
 @dataclass
@@ -178,34 +161,43 @@ class Question:
     question: float = inf
     call: float = inf
 
-    async def time(self, database: Timed) -> None:
-        """Once more."""
-        database.asking = 0.0
-        start = time.perf_counter()
-        self.rows = len(await self.ask())
-        self.call = min(self.call, (time.perf_counter() - start) * 1e3)
-        if self.kept:
-            await database.ask_kept(*self.kept)
-        self.question = min(self.question, database.asking * 1e3)
+    async def time(self, database: Listening) -> None:
+        """The call, the question and what the server says of it, each a few times more."""
+        for _ in range(RUNS):
+            took, rows = await timed(self.ask)
+            self.call, self.rows = min(self.call, took), len(rows)
+        statement, args = self.kept or database.asked
+        for _ in range(RUNS):
+            took, _ = await timed(lambda: self._alone(database, statement, args))
+            self.question = min(self.question, took)
+        for _ in range(RUNS):
+            ((told,),) = await database.ask(f"{EXPLAIN} {statement}", *args, patience=60)
+            (said,) = json.loads(told)
+            self.plan = 0.0 if self.kept else min(self.plan, said["Planning Time"])
+            self.run, self.pages = min(self.run, said["Execution Time"]), said["Plan"]["Shared Hit Blocks"]
 
-    async def explain(self, database: Timed) -> None:
-        """What the server says of it, once more."""
-        assert database.asked is not None
-        told = await database.explain(*database.asked)
-        self.plan = 0.0 if self.kept else min(self.plan, told["Planning Time"])
-        self.run, self.pages = min(self.run, told["Execution Time"]), told["Plan"]["Shared Hit Blocks"]
+    async def _alone(self, database: Database, statement: str, args: Sequence[Any]) -> list[asyncpg.Record]:
+        if not self.kept:
+            return await database.ask(statement, *args, patience=60)
+        async with database.acquire() as conn:
+            return await conn.fetch(statement, *args)
 
 
-async def report(database: Timed) -> None:
+async def timed(ask: Callable[[], Awaitable[list[Any]]]) -> tuple[float, list[Any]]:
+    """Milliseconds, and the answer."""
+    start = time.perf_counter()
+    answer = await ask()
+    return (time.perf_counter() - start) * 1e3, answer
+
+
+async def report(database: Listening) -> None:
     """The table."""
     asked, trip = await questions(database), inf
     for _ in range(ROUNDS):  # so that a busy moment of the machine is not all of one question
         for question in asked:
-            for _ in range(RUNS):
-                await question.time(database)
-            for _ in range(RUNS):
-                await question.explain(database)
-            trip = min(trip, await nothing(database))
+            await question.time(database)
+        for _ in range(RUNS):
+            trip = min(trip, (await timed(lambda: database.ask("SELECT 1", patience=60)))[0])
     table = Table("#", "question", "rows", "pages", "plan", "run", "question", "curves.md", "times", "call", title="ms")
     for number, one in enumerate(asked, 1):
         took = (f"{ms:.2f}" for ms in (one.plan, one.run, one.question))
@@ -215,16 +207,6 @@ async def report(database: Timed) -> None:
         )
     table.caption = f"of each question {trip:.2f} is the round trip of a statement that asks nothing"
     Console(width=120).print(table)
-
-
-async def nothing(database: Database) -> float:
-    """Milliseconds of a statement that asks nothing: the best of ten."""
-    best = inf
-    for _ in range(10):
-        start = time.perf_counter()
-        await Database.ask(database, "SELECT 1", patience=60)
-        best = min(best, (time.perf_counter() - start) * 1e3)
-    return best
 
 
 async def questions(database: Database) -> list[Question]:
