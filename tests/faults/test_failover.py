@@ -2,6 +2,7 @@
 that was acknowledged (F9, P3)."""
 
 import asyncio
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,12 +16,20 @@ from dataforge_registry.core.records.schema import migrate
 from ..registry.v2.invariants import violations
 from ..replicas import Node, both, replicated
 from .pushers import Acknowledged, pushing
-from .server import Server
+from .server import Server, sha256
 
 OWED = "SELECT count(*) FROM replication_task WHERE status IN ('pending', 'running')"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """As of conftest, for all tests here: the last of them loses the primary."""
+    with tempfile.TemporaryDirectory(prefix="dfr-faults-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
 def pair(folder: Path, postgres_programs: Path | None) -> Iterator[tuple[Node, Node]]:
     own = folder / "pg"
     own.mkdir()
@@ -28,7 +37,7 @@ def pair(folder: Path, postgres_programs: Path | None) -> Iterator[tuple[Node, N
         yield nodes
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def servers(pair: tuple[Node, Node], folder: Path) -> Iterator[list[Server]]:
     """Two, over both servers' address."""
 
@@ -60,6 +69,38 @@ def pushed(noted: Acknowledged, more: int) -> None:
     while len(noted.tags) <= before + more:
         assert time.monotonic() < deadline, noted.refusals[-3:]
         time.sleep(0.02)
+
+
+async def read_only(node: Node, now: bool) -> None:
+    """Whether the server takes writes, for all sessions there are and will be."""
+    conn = await asyncpg.connect(node.url)
+    await conn.execute(f"ALTER SYSTEM SET default_transaction_read_only = {'on' if now else 'off'}")
+    await conn.execute("SELECT pg_reload_conf()")
+    await conn.close()
+
+
+def answered(server: Server, path: str, status: int, body: bytes = b"") -> dict[str, str]:
+    """The headers of the first answer with a status, within a minute."""
+    deadline = time.monotonic() + 60
+    while (found := server.send("POST" if body else "GET", path, body))[0] != status:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.05)
+    return found[1]
+
+
+def test_a_read_only_primary_serves_pulls(pair: tuple[Node, Node], servers: list[Server]) -> None:
+    data = b"written before"
+    push, pull = f"/v2/faults/r/blobs/uploads/?digest={sha256(data)}", f"/v2/faults/r/blobs/{sha256(data)}"
+    answered(servers[0], push, 201, data)
+    asyncio.run(read_only(pair[0], True))
+    other = b"not taken"
+    refused = answered(servers[0], f"/v2/faults/r/blobs/uploads/?digest={sha256(other)}", 503, other)
+    assert refused["retry-after"]
+    for server in servers:
+        assert server.send("GET", pull)[::2] == (200, data)
+        assert server.send("GET", "/v2/faults/r/tags/list")[0] in (200, 404)
+    asyncio.run(read_only(pair[0], False))
+    answered(servers[1], f"/v2/faults/r/blobs/uploads/?digest={sha256(other)}", 201, other)
 
 
 def test_the_standby_takes_over(pair: tuple[Node, Node], servers: list[Server]) -> None:
