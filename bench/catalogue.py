@@ -140,9 +140,9 @@ class Listening(Database):
 
     asked: Asked = ("", ())
 
-    async def ask(self, statement: str, *args: Any, patience: float) -> list[asyncpg.Record]:
+    async def ask(self, statement: str, *args: Any, patience: float, behind: bool = False) -> list[asyncpg.Record]:
         self.asked = statement, args
-        return await super().ask(statement, *args, patience=patience)
+        return await super().ask(statement, *args, patience=patience, behind=behind)
 
 
 @dataclass
