@@ -50,7 +50,8 @@ class Door:
         rates: Rates | None = None,
     ) -> None:
         self._database, self._service, self._external_url = database, service, external_url
-        self._sign_in, self._keys, self._sessions, self._rates = sign_in, keys, sessions, rates
+        self._sign_in, self._keys, self._sessions = sign_in, keys, sessions
+        self._rates = rates if rates is not None and rates.limited else None
         self._verified: LRUCache[bytes, Token] = LRUCache(_REMEMBERED)
 
     async def principal(self, scope: Scope) -> Principal:

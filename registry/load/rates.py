@@ -77,6 +77,11 @@ class Rates:
         self._addresses = Buckets(settings.address, settings.burst) if settings.address else None
         self._window, self._refusals, self._nodes, self._clock = settings.burst, refusals, nodes, clock
 
+    @property
+    def limited(self) -> bool:
+        """Whether there is any limit."""
+        return self._principals is not None or self._addresses is not None
+
     def count(self, scope: Scope, who: Principal) -> None:
         """One request of somebody; of nobody (or of everybody, without accounts) it is his address's. TooManyRequests
         with Retry-After where the limit is reached."""

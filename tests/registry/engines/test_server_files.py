@@ -53,14 +53,14 @@ async def test_a_file_that_is_too_short_or_gone_cuts_the_connection(start: Start
 
 @pytest.mark.asyncio
 async def test_a_slow_reader_that_reads_gets_the_file(start: Start, big: Path) -> None:
-    async with start("hypercorn", stall=0.2, min_rate=1) as server:
+    async with start("hypercorn", stall=1, min_rate=1) as server:
         reader, writer = await server.connect()
         writer.write(get(big, SIZE, b"Connection: close"))
         await reader.readuntil(b"\r\n\r\n")
         got = b""
         while piece := await reader.read(500_000):
             got += piece
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
         assert got == CONTENT
         await hang_up(writer)
 
