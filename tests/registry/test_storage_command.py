@@ -23,7 +23,7 @@ from dataforge_registry.drivers.filesystem import FilesystemDriver
 from dataforge_registry.registry.cli import build
 from dataforge_registry.registry.failures import CommandError
 
-BLOBS = 200
+BLOBS = 80
 SIZE = 200_000
 
 
@@ -87,7 +87,7 @@ def test_moving_and_being_killed(
     assert f"pass 1: {BLOBS - there} of {BLOBS} objects" in resumed.output
     assert f"all {BLOBS} objects are in the new store; go on with --finish" in resumed.output
     finished = runner.invoke(build(), [*command, "--finish"])
-    assert "pass 1: 0 of 200 objects (0 bytes), 0 deleted" in finished.output
+    assert f"pass 1: 0 of {BLOBS} objects (0 bytes), 0 deleted" in finished.output
     assert "the registry is read-only: start every server" in finished.output
     after = ["--config", str(tmp_path / "new.yml")]
     assert runner.invoke(build(), ["mode", *after]).output == "read-only\n"
