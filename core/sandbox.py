@@ -68,8 +68,8 @@ class Sandbox:
 
     async def close(self) -> None:
         """End the children that rest."""
-        while self._idle:
-            await _end(self._idle.pop())
+        ended, self._idle = self._idle, []
+        await asyncio.gather(*map(_end, ended))
 
     async def warm(self, calls: int) -> None:
         """Start the children that so many calls will need: they get ready while the caller does."""

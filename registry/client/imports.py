@@ -24,8 +24,9 @@ from .parts import Part
 
 ROOM = 96 << 20
 """Bytes of files that are read or pushed at the same time; one that is larger is alone."""
-AHEAD = 16
-"""Files that are read or pushed at the same time, however small."""
+AHEAD = 64
+"""Files that are read or pushed at the same time, however small: files of one well are pushed one behind the other, and
+those of other wells, which share requests, must be read meanwhile."""
 
 _HOPELESS = (errors.Unavailable, errors.Unauthorized, errors.Denied, errors.NameUnknown, errors.QuotaExceeded)
 """What no other file of the same import would fare better with."""
