@@ -14,6 +14,7 @@ from typing import Any, Final
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.handlers import add_expect_header
 
 from .base import NotFound, Stat, Unavailable
 from .objects import Piece
@@ -232,7 +233,10 @@ class S3Store:
                 where = {"endpoint_url": endpoint} if endpoint else {}
                 config = SAFE.merge(self._settings.config)
                 client = get_session().create_client("s3", config=config, **self._settings.client | where)
-                self._made[endpoint] = await self._open.enter_async_context(client)
+                made = await self._open.enter_async_context(client)
+                # A PUT that asks first waits for "100 Continue" without any timeout, once the store hangs.
+                made.meta.events.unregister("before-call.s3", add_expect_header)
+                self._made[endpoint] = made
         return self._made[endpoint]
 
 

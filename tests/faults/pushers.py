@@ -79,9 +79,9 @@ class Pusher(threading.Thread):
     def _send(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, dict[str, str]]:
         try:
             status, answer, _ = random.choice(self._servers).send(method, path, body, **headers)
-        except (OSError, http.client.HTTPException):
+        except (OSError, http.client.HTTPException) as error:
             time.sleep(0.05)
-            status, answer = BROKEN, {}
+            status, answer = BROKEN, {"error": repr(error)}
         if status not in (201, 202):
             self._noted.refusals.append((status, answer))
         return status, answer
