@@ -69,6 +69,7 @@ async def store_parts(store: ObjectStore, names: Iterator[str], parts: AsyncIter
         try:
             await store.put(piece.name, content)
         finally:
+            content.close()  # its bytes go now: a client's request and its body may hold each other until a collection
             room.release()
 
     try:

@@ -61,8 +61,10 @@ class ObjectDriver:
             await self._store.put(name, first)
             return size_of(first)
         staging = Staging(uuid4().hex)
+        begun = [first, second]
+        del first, second  # as in append
         try:
-            stored = await store_parts(self._store, _names(staging.id), chained([first, second], parts))
+            stored = await store_parts(self._store, _names(staging.id), chained(begun, parts))
             await self._join(name, stored)
         finally:
             await self.abort(staging)
@@ -117,11 +119,11 @@ class ObjectDriver:
             first = BytesIO(b"".join([*carried, first.getbuffer()]))
         if held:
             await self._must_be_there(held[-1])
-        stored = [
-            *held,
-            *(await store_parts(self._store, _names(staging.id), chained([first], parts)) if size_of(first) else ()),
-        ]
-        return staging_of(staging.id, stored)
+        if size_of(first):
+            begun = [first]
+            del first  # whoever stores it is the last to hold it: it would be a third part in memory
+            held += await store_parts(self._store, _names(staging.id), chained(begun, parts))
+        return staging_of(staging.id, held)
 
     async def commit(self, staging: Staging, key: str) -> None:
         """See Driver.commit."""
