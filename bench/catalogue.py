@@ -241,7 +241,7 @@ async def questions(database: Database) -> list[Question]:
             "version history of a curve",
             lambda: catalog_versions.versions(database, Asker(SYSTEM, "p6"), "p6/w701/f0/c701", None, 100),
             0.2,
-            (f"SELECT id, version FROM ({catalog_versions.HISTORY % ('$1', '$2', '$3')}) AS v", (701, 2**63 - 1, 100)),
+            (f"SELECT id, version FROM ({catalog_versions.history('$1', '$2', '$3')}) AS v", (701, 2**63 - 1, 100)),
         ),
         Question(
             "what changed since a date", lambda: catalog_versions.changes(database, everybody, since, 0, 100), 0.2

@@ -8,16 +8,21 @@ from .catalog import ENTRY, HOME, JOINED, Asker, entries
 from .database import Database
 
 _NUMBER = "coalesce(version, id - 4611686018427387904)"  # as curve_version_live has it
-HISTORY = f"""SELECT *, {_NUMBER} AS key FROM curve_version
-WHERE curve_id = %s AND deleted_at IS NULL AND {_NUMBER} < %s ORDER BY {_NUMBER} DESC LIMIT %s"""
-"""The versions of a curve before a key."""
+
+
+def history(curve: str, before: str, count: str) -> str:
+    """SQL: so many versions of a curve before a key, newest first, from three expressions."""
+    return f"""SELECT *, {_NUMBER} AS key FROM curve_version
+WHERE curve_id = {curve} AND deleted_at IS NULL AND {_NUMBER} < {before} ORDER BY {_NUMBER} DESC LIMIT {count}"""
+
+
 SELECT_VERSIONS = f"""WITH {HOME}
 SELECT {ENTRY}, ARRAY(SELECT l.role || ' ' || l.ref FROM lineage l WHERE l.version_id = v.id LIMIT 100) AS inputs, v.key
 FROM home
 CROSS JOIN LATERAL (
   SELECT repository_id, name FROM repository WHERE project_id = home.project_id AND name = $5 OFFSET 0) AS r
 JOIN curve c ON c.id = r.repository_id JOIN well w ON w.id = c.well_id
-CROSS JOIN LATERAL ({HISTORY % ("r.repository_id", "$6", "$7")}) AS v
+CROSS JOIN LATERAL ({history("r.repository_id", "$6", "$7")}) AS v
 JOIN artifact a ON a.id = v.id ORDER BY v.key DESC"""
 SELECT_LATEST = f"""WITH {HOME}
 SELECT {ENTRY} FROM (
