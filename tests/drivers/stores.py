@@ -234,6 +234,7 @@ def gcs_driver(store: Gcs) -> Driver:
     return open_driver("gcs", store.parameters())
 
 
+@cache
 def minio() -> S3:
     """A MinIO over a folder, one a test process."""
     folder = Path(tempfile.mkdtemp(prefix="dfr-minio-"))
