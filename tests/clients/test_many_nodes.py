@@ -50,6 +50,7 @@ def image(folder: Path) -> str:
     return str(layer["digest"])
 
 
+# skopeo would compress what does not look compressed
 COMMANDS = {
     "oras": (
         ("oras", "cp", "--from-oci-layout", "large:v1", "{image}"),
@@ -57,8 +58,8 @@ COMMANDS = {
     ),
     "crane": (("crane", "push", "large", "{image}"), ("crane", "pull", "--format", "oci", "{image}", "back")),
     "skopeo": (
-        ("skopeo", "--insecure-policy", "copy", "oci:large:v1", "docker://{image}"),
-        ("skopeo", "--insecure-policy", "copy", "docker://{image}", "oci:back:v1"),
+        ("skopeo", "--insecure-policy", "copy", "--preserve-digests", "oci:large:v1", "docker://{image}"),
+        ("skopeo", "--insecure-policy", "copy", "--preserve-digests", "docker://{image}", "oci:back:v1"),
     ),
     "regctl": (
         ("regctl", "image", "copy", "ocidir://large:v1", "{image}"),

@@ -50,6 +50,9 @@ osd class default list = *
 [client.rgw.a]
 rgw data = {folder}/rgw
 rgw frontends = beast endpoint=127.0.0.1:{port}
+rgw gc obj min wait = 1
+rgw gc processor period = 1
+rgw gc processor max time = 1
 """
 SECONDS = 90
 
@@ -57,7 +60,7 @@ SECONDS = 90
 class Ceph:
     """A running cluster; `end` ends its processes and removes its folder."""
 
-    def __init__(self, port: int, accesskey: str, secretkey: str, memory: int = 4 << 30) -> None:
+    def __init__(self, port: int, accesskey: str, secretkey: str, memory: int = 8 << 30) -> None:
         """memory: bytes that objects may take."""
         self.folder = Path(tempfile.mkdtemp(prefix="dfr-ceph-"))
         self._processes: list[subprocess.Popen[bytes]] = []
