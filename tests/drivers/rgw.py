@@ -54,7 +54,7 @@ rgw gc obj min wait = 1
 rgw gc processor period = 1
 rgw gc processor max time = 1
 """
-SECONDS = 90
+SECONDS, TRY = 150, 30
 
 
 class Ceph:
@@ -103,11 +103,15 @@ class Ceph:
         """patient: again until it succeeds, since a cluster that just began refuses some things."""
         deadline = time.monotonic() + SECONDS
         while True:
-            done = subprocess.run(self._command(command), capture_output=True, text=True, timeout=SECONDS)
-            if done.returncode == 0:
-                return
+            try:
+                done = subprocess.run(self._command(command), capture_output=True, text=True, timeout=TRY)
+                said = done.stdout + done.stderr
+                if done.returncode == 0:
+                    return
+            except subprocess.TimeoutExpired:  # seen: one that asked too early waits for ever
+                said = f"no end in {TRY} s"
             if not patient or time.monotonic() > deadline:
-                raise RuntimeError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
+                raise RuntimeError(f"{' '.join(command)}: {said}")
             time.sleep(0.5)
 
     def _start(self, command: Sequence[str]) -> None:
