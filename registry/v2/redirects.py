@@ -28,8 +28,8 @@ class Redirects:
         if not self.enabled or length < self.least or self._stays(request):
             return None
         link = await reading.url(found, self.seconds)
-        if link is None:
-            return None
+        if link is None or (link.startswith("http:") and request.scope["scheme"] == "https"):
+            return None  # clients refuse to leave TLS (regctl), and should
         told = {name: value for name, value in headers.items() if name in ("docker-content-digest", "etag")}
         return Answer(307, told | {"location": link, "cache-control": "private, no-store"})
 
