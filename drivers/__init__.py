@@ -1,9 +1,12 @@
 """Bytes at keys. What a driver promises is in base.py; open_driver makes the one a configuration names."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .base import Driver
+
+if TYPE_CHECKING:
+    from .objects import ObjectStore
 
 
 def open_driver(kind: str, parameters: Mapping[str, Any]) -> Driver:
@@ -31,12 +34,8 @@ def _filesystem(parameters: dict[str, Any]) -> Driver:
 def _s3(parameters: dict[str, Any]) -> Driver:
     from .s3 import S3Store
     from .s3_settings import PARAMETERS, settings_of
-    from .staged import ObjectDriver
 
-    unknown = {name: value for name, value in parameters.items() if name not in PARAMETERS}
-    _refuse_unknown("s3", unknown, ", ".join(PARAMETERS))
-    settings = settings_of(parameters)
-    return ObjectDriver(S3Store(settings), settings.part)
+    return _of_objects("s3", parameters, PARAMETERS, settings_of, S3Store)
 
 
 def _azure(parameters: dict[str, Any]) -> Driver:
@@ -45,12 +44,8 @@ def _azure(parameters: dict[str, Any]) -> Driver:
         from .azure_settings import PARAMETERS, settings_of
     except ModuleNotFoundError as error:
         raise ValueError(f"storage.azure needs {error.name}: pip install 'dataforge-registry[azure]'") from None
-    from .staged import ObjectDriver
 
-    unknown = {name: value for name, value in parameters.items() if name not in PARAMETERS}
-    _refuse_unknown("azure", unknown, ", ".join(PARAMETERS))
-    settings = settings_of(parameters)
-    return ObjectDriver(AzureStore(settings), settings.part)
+    return _of_objects("azure", parameters, PARAMETERS, settings_of, AzureStore)
 
 
 def _gcs(parameters: dict[str, Any]) -> Driver:
@@ -59,12 +54,23 @@ def _gcs(parameters: dict[str, Any]) -> Driver:
     except ModuleNotFoundError as error:
         raise ValueError(f"storage.gcs needs {error.name}: pip install 'dataforge-registry[gcs]'") from None
     from .gcs_settings import PARAMETERS, settings_of
+
+    return _of_objects("gcs", parameters, PARAMETERS, settings_of, GcsStore)
+
+
+def _of_objects(
+    kind: str,
+    parameters: dict[str, Any],
+    known: tuple[str, ...],
+    settings_of: Callable[[dict[str, Any]], Any],
+    store: "Callable[[Any], ObjectStore]",
+) -> Driver:
+    """The driver over an object store of this kind."""
     from .staged import ObjectDriver
 
-    unknown = {name: value for name, value in parameters.items() if name not in PARAMETERS}
-    _refuse_unknown("gcs", unknown, ", ".join(PARAMETERS))
+    _refuse_unknown(kind, {name: value for name, value in parameters.items() if name not in known}, ", ".join(known))
     settings = settings_of(parameters)
-    return ObjectDriver(GcsStore(settings), settings.part)
+    return ObjectDriver(store(settings), settings.part)
 
 
 def _memory(parameters: dict[str, Any]) -> Driver:
