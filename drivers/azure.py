@@ -11,7 +11,6 @@ from io import BytesIO
 from typing import Any, Final
 from uuid import uuid4
 
-from aiohttp import ClientResponse
 from azure.storage.blob import BlobBlock
 from azure.storage.blob.aio import ContainerClient
 
@@ -21,7 +20,7 @@ from .azure_settings import Settings
 from .base import NotFound, Stat, Unavailable
 from .objects import Piece
 from .parts import each
-from .streams import Stream
+from .streams import Body, Stream
 
 COPIED: Final = 64 * 1024 * 1024
 """Largest block that a store is asked to copy: what it does well before a call times out."""
@@ -179,7 +178,7 @@ class AzureStore:
         """The name of a blob. A backslash means a slash there, so it is written otherwise, such that order is kept."""
         return self._root + name.replace("[", "[!").replace("\\", "[~")
 
-    async def _again(self, name: str, etag: str, start: int, stop: int) -> "Body":
+    async def _again(self, name: str, etag: str, start: int, stop: int) -> Body:
         span = {"Range": f"bytes={start}-{stop - 1}", "If-Match": etag}
         return Body(await self._calls.read(self._named(name), span))
 
@@ -187,18 +186,3 @@ class AzureStore:
         """Where a store finds what it copies, and what lets it read there."""
         link, bearer = await self._calls.source(self._named(piece.name))
         return link, {"source_authorization": bearer} if bearer else {}
-
-
-class Body:
-    """The body of an answer, as Stream reads it."""
-
-    def __init__(self, answer: ClientResponse) -> None:
-        self._answer = answer
-
-    async def read(self, size: int) -> bytes:
-        """What has come, up to size bytes; none at the end."""
-        return await self._answer.content.read(size)
-
-    def close(self) -> None:
-        """End the connection where not all was read."""
-        self._answer.close()

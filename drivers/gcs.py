@@ -26,7 +26,7 @@ from .gcs_errors import driver_error, is_passing
 from .gcs_settings import Settings
 from .objects import Piece
 from .parts import each
-from .streams import Stream
+from .streams import Body, Stream
 
 GOOGLE: Final = "https://storage.googleapis.com"
 DEADLINE: Final = 120.0
@@ -88,7 +88,7 @@ class GcsStore:
             return Stream(None, start, start)
         generation = answer.headers.get("X-Goog-Generation")
         again = partial(self._again, name, generation) if generation else None
-        return Stream(_Body(answer), start, start + (answer.content_length or 0), again)
+        return Stream(Body(answer), start, start + (answer.content_length or 0), again)
 
     async def head(self, name: str) -> Stat | None:
         """See ObjectStore.head."""
@@ -228,13 +228,13 @@ class GcsStore:
 
         return await self._call(f"read {name}", read)
 
-    async def _again(self, name: str, generation: str, start: int, stop: int) -> "_Body":
+    async def _again(self, name: str, generation: str, start: int, stop: int) -> Body:
         answer = await self._ask(name, start, stop, generation)
         if answer is None or answer.headers.get("X-Goog-Generation", "") != generation:
             if answer is not None:
                 answer.close()
             raise Unavailable(f"{name} is another object now")
-        return _Body(answer)
+        return Body(answer)
 
     async def _call(
         self, what: str, call: Callable[[Storage], Awaitable[T]], size: int = 0, *, bucket_only: bool = False
@@ -263,19 +263,6 @@ class GcsStore:
         return Storage(
             token=self._account, session=self._session, api_root=self._at, api_is_dev=bool(self._settings.endpoint)
         )
-
-
-class _Body:
-    """An answer's body as Stream takes it."""
-
-    def __init__(self, answer: ClientResponse) -> None:
-        self._answer = answer
-
-    async def read(self, size: int) -> bytes:
-        return await self._answer.content.read(size)
-
-    def close(self) -> None:
-        self._answer.close()
 
 
 def _written(found: dict[str, Any]) -> float:
