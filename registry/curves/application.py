@@ -31,7 +31,6 @@ from . import (
     history,
     holds,
     links,
-    openapi,
     originals,
     pushes,
     search,
@@ -41,10 +40,10 @@ from . import (
     wells,
 )
 from .call import Call, Services
+from .openapi import with_document
 
 PREFIX = b"/api/v1/"
-ENDPOINTS: tuple[Endpoint, ...] = (
-    openapi.ENDPOINT,
+ENDPOINTS: tuple[Endpoint, ...] = with_document(
     *data.ENDPOINTS,
     *diff.ENDPOINTS,
     *files.ENDPOINTS,

@@ -8,10 +8,11 @@ from ..v2.answer import Answer
 from .call import Call
 
 
-async def _answer(call: Call[NoQuery]) -> Answer:
-    from .application import ENDPOINTS  # the list holds this one too
+def with_document(*endpoints: Endpoint) -> tuple[Endpoint, ...]:
+    """These endpoints and one more, whose document holds them all and itself."""
 
-    return answer(document(ENDPOINTS, "/api/v1", "DataForge Registry: wells and curves"))
+    async def tell(_: Call[NoQuery]) -> Answer:
+        return answer(document(every, "/api/v1", "DataForge Registry: wells and curves"))
 
-
-ENDPOINT = Endpoint("GET", "/openapi.json", "This document", _answer, result=dict[str, Any])
+    every = (Endpoint("GET", "/openapi.json", "This document", tell, result=dict[str, Any]), *endpoints)
+    return every

@@ -54,11 +54,12 @@ from . import (
 from . import projects as management_projects
 from .answers import PREFIX
 from .errors import error_answer
+from .openapi import with_document
 from .operation import Anyone, Call, Operation, Services
 
 MOST_BODY = 1 << 20
 MOST_DECODING = 4
-OPERATIONS: tuple[Operation, ...] = (
+OPERATIONS: tuple[Operation, ...] = with_document(
     *system.OPERATIONS,
     *management_projects.OPERATIONS,
     *metadata.OPERATIONS,

@@ -1,6 +1,4 @@
-"""Whether and what is there: ping, systeminfo and the API as a document."""
-
-from typing import Any
+"""Whether and what is there: ping and systeminfo."""
 
 import msgspec
 
@@ -10,10 +8,9 @@ from ...core.records import settings
 from ...core.records.settings import Mode
 from ..endpoint import NoQuery, answer
 from ..identity.settings import effective
-from ..openapi import document
 from ..origin import public_url
 from ..v2.answer import Answer
-from .answers import PREFIX, text
+from .answers import text
 from .operation import Anyone, Call, Operation
 
 HARBOR = "v2.14.0"
@@ -66,14 +63,7 @@ async def _info(call: Call[NoQuery]) -> Answer:
     )
 
 
-async def _document(call: Call[NoQuery]) -> Answer:
-    from .application import OPERATIONS  # the list holds this one too
-
-    return answer(document(OPERATIONS, PREFIX, "DataForge Registry: management, as Harbor's API v2.0", browsers=True))
-
-
 OPERATIONS = (
     Operation("GET", "/ping", "Whether the server answers", _ping, produces=("text/plain",), needs=Anyone.ANONYMOUS),
     Operation("GET", "/systeminfo", "What the system is", _info, result=SystemInfo, needs=Anyone.ANONYMOUS),
-    Operation("GET", "/openapi.json", "This document", _document, result=dict[str, Any], needs=Anyone.ANONYMOUS),
 )
