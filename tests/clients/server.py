@@ -128,10 +128,12 @@ class Server:
 
 @dataclass(frozen=True)
 class Client:
-    """A user's shell: an empty home, the credentials where each client looks for them, the foreign programs on PATH."""
+    """A user's shell: an empty home, the credentials where each client looks for them, the foreign programs on PATH. A
+    command has `seconds`."""
 
     home: Path
     server: Server
+    seconds: float = 120
 
     def __post_init__(self) -> None:
         logins: dict[str, dict[str, str]] = {}
@@ -161,7 +163,7 @@ class Client:
             input=input or "",
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=self.seconds,
         )
 
 

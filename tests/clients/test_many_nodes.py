@@ -16,10 +16,11 @@ from .layout import CONFIG, LAYER, MANIFEST, store
 from .server import Client, Server, sha256
 
 SIZE = int(os.environ.get("LARGE_MIB", "24")) << 20
+SECONDS = 120 + SIZE / (2 << 20)
 pytestmark = [
     pytest.mark.tool("radosgw", NGINX),
     pytest.mark.xdist_group("s3-ceph"),
-    pytest.mark.timeout(300 + SIZE // (2 << 20)),
+    pytest.mark.timeout(60 + 2 * SECONDS),
 ]
 
 
@@ -33,7 +34,7 @@ def nodes() -> Iterator[Cluster]:
 
 @pytest.fixture
 def shell(nodes: Cluster, tmp_path: Path) -> Client:
-    return Client(tmp_path, Server(nodes.front.host, tmp_path))
+    return Client(tmp_path, Server(nodes.front.host, tmp_path), SECONDS)
 
 
 def image(folder: Path) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from ..drivers.stores import BUCKET, S3, Azure, Gcs, azurite, fake_gcs, versitygw
+from ..drivers.stores import BUCKET, S3, Azure, Gcs, azurite, ceph, fake_gcs, versitygw
 from .server import Client, Mode, Server, serving, sha256
 from .test_conformance import DEV, conformance
 
@@ -19,15 +19,17 @@ pytestmark = pytest.mark.timeout(600)
 Store = S3 | Azure | Gcs
 ROOT = "registry"
 LARGE = 40 << 20
-STARTED = {"s3": versitygw, "azure": azurite, "gcs": fake_gcs}
-STORES = [
+STARTED = {"s3": versitygw, "ceph": ceph, "azure": azurite, "gcs": fake_gcs}
+LIGHT = [
     pytest.param("s3", marks=[pytest.mark.tool("versitygw"), pytest.mark.xdist_group("on-s3")]),
     pytest.param("azure", marks=[pytest.mark.tool("azurite"), pytest.mark.xdist_group("on-azure")]),
     pytest.param("gcs", marks=[pytest.mark.xdist_group("on-gcs")]),
 ]
+CEPH = pytest.param("ceph", marks=[pytest.mark.tool("radosgw"), pytest.mark.xdist_group("s3-ceph")])
+ALL = pytest.mark.parametrize("store", [*LIGHT, CEPH], indirect=True)
 
 
-@pytest.fixture(scope="module", params=STORES)
+@pytest.fixture(scope="module", params=LIGHT)
 def store(request: pytest.FixtureRequest) -> Store:
     return STARTED[request.param]()
 
@@ -42,6 +44,7 @@ def server(store: Store) -> Iterator[Server]:
             yield server
 
 
+@ALL
 @pytest.mark.tool("conformance")
 def test_every_check_of_the_coming_spec_passes(client: Client, server: Server, tmp_path: Path) -> None:
     assert conformance(client, server, tmp_path / "dev", OCI_VERSION="dev", OCI_DATA_SPARSE="true") == DEV
@@ -80,6 +83,7 @@ def test_a_large_file_goes_and_comes_back(
         time.sleep(0.2)
 
 
+@ALL
 def test_readers_are_sent_to_the_store_where_it_is_worth_it(client: Client, server: Server, store: Store) -> None:
     content = os.urandom(3 << 20)
     digest = sha256(content)
