@@ -17,11 +17,11 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
+from dataforge_registry.core.curves.artifact.pack import pack, pack_index
+from dataforge_registry.core.curves.artifact.packed import Previous
+from dataforge_registry.core.curves.artifact.parquet import encode_table
 from dataforge_registry.core.curves.model import Curve, Frame, Index
 from dataforge_registry.core.curves.origin import Well
-from dataforge_registry.core.curves.pack import pack, pack_index
-from dataforge_registry.core.curves.packed import Previous
-from dataforge_registry.core.curves.parquet import encode_table
 
 ROWS, STEP = 65_617, 1524
 EDITS = 50

@@ -14,12 +14,12 @@ import lasio
 import numpy as np
 import pyarrow as pa
 
-from dataforge_registry.core.curves.aligned import Aligned, align
+from dataforge_registry.core.curves.artifact.pack import pack, pack_index
+from dataforge_registry.core.curves.artifact.read import read
 from dataforge_registry.core.curves.model import Curve, Frame, Index
 from dataforge_registry.core.curves.origin import Well
-from dataforge_registry.core.curves.pack import pack, pack_index
-from dataforge_registry.core.curves.read import read
-from dataforge_registry.core.curves.write import Extent, Format, write
+from dataforge_registry.core.curves.windows.aligned import Aligned, align
+from dataforge_registry.core.curves.writers import Extent, Format, write
 
 _RUNS = 5
 

@@ -7,7 +7,8 @@ the transaction.
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from .curves import catalogue, schema, verify
+from .curves import catalogue, schema
+from .curves.checks import verify
 from .curves.errors import CurveError
 from .oci import media
 from .oci.digest import Digest

@@ -27,12 +27,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from ..core.curves.aligned import align
+from ..core.curves.artifact.read import Window, plan
 from ..core.curves.content import values_id
 from ..core.curves.errors import CurveError
 from ..core.curves.names import Reference, curve_slugs, slug
-from ..core.curves.read import Window, plan
-from ..core.curves.write.texts import printed
+from ..core.curves.windows.aligned import align
+from ..core.curves.writers.texts import printed
 from ..core.oci.digest import Digest
 from ..core.oci.errors import RegistryError
 from .client.curves import open_curve

@@ -14,11 +14,11 @@ from typing import Any, Final
 from ..oci.digest import Digest
 from ..oci.errors import CurveConflict, RegistryError
 from . import schema
+from .artifact.layout import value_layers
+from .artifact.placed import span
 from .errors import CurveError
 from .families import family_of
-from .layout import value_layers
 from .names import is_segment, normal, slug
-from .placed import span
 from .schema import Config, Manifest
 from .unit_table import UNITS
 

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from ..curves import schema
-from ..curves.folder_version import Version
+from ..curves.readers.folder_version import Version
 from .parcel import IMPORTED, Place
 
 READERS: Final = 1

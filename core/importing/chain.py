@@ -8,8 +8,8 @@ top of them stays the newest.
 import asyncio
 from dataclasses import dataclass, field
 
+from ..curves.artifact.packed import Packed, Previous
 from ..curves.errors import CurveError
-from ..curves.packed import Packed, Previous
 from ..curves.schema import Config
 from ..oci.repository import Pushable
 from .follow import says_the_same

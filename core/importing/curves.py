@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from ..curves.artifact.packed import Packed, Previous
+from ..curves.artifact.well import entry
 from ..curves.errors import CurveError
 from ..curves.names import normal, suffixed
-from ..curves.packed import Packed, Previous
 from ..curves.schema import Descriptor
-from ..curves.well import entry
 from ..oci.errors import CurveConflict, PreconditionFailed, RegistryError
 from ..oci.repository import Pushable
 from .blobs import Blobs

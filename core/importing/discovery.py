@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..curves.files import is_log_file
-from ..curves.folder_tables import is_folder
+from ..curves.readers.files import is_log_file
+from ..curves.readers.folder_tables import is_folder
 
 
 @dataclass

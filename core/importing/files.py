@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from ..curves import schema
 from ..curves.errors import CurveError
-from ..curves.files import is_log_file
+from ..curves.readers.files import is_log_file
 from ..curves.schema import Descriptor, Manifest
 from ..oci import media
 from ..oci.digest import Digest

@@ -8,8 +8,8 @@ from collections.abc import Collection
 import msgspec
 
 from ..curves import schema
-from ..curves.layout import index_layers, value_layers
-from ..curves.packed import Packed, Previous
+from ..curves.artifact.layout import index_layers, value_layers
+from ..curves.artifact.packed import Packed, Previous
 from ..curves.schema import Config, Descriptor
 from ..oci import media
 from ..oci.digest import Digest

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ..curves import schema
+from ..curves.artifact.well import EMPTY_CONFIG, original_manifest
 from ..curves.names import checked_project
 from ..curves.schema import Descriptor
-from ..curves.well import EMPTY_CONFIG, original_manifest
 from ..oci.bundle import ALONG
 from ..oci.digest import Digest
 from ..oci.repository import Pushable

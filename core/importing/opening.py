@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
+from ..curves.artifact.packed import Previous
 from ..curves.errors import CurveError
-from ..curves.files import read_frames
-from ..curves.folder_version import Version
 from ..curves.model import Frame
-from ..curves.packed import Previous
+from ..curves.readers.files import read_frames
+from ..curves.readers.folder_version import Version
 from .asked import Again, Reading
 from .packing import parcel_of, repacked
 
@@ -62,7 +62,7 @@ def _frames(reading: Reading) -> list[Frame]:
 
 
 def _of_folder(version: Version) -> list[Frame]:
-    from ..curves.folder import read_version
+    from ..curves.readers.folder import read_version
 
     try:
         return [read_version(version)]
@@ -72,7 +72,7 @@ def _of_folder(version: Version) -> list[Frame]:
 
 def read_tables(argument: Any, _: list[bytes]) -> tuple[Any, Sequence[bytes]]:
     """Argument: a Reading of a DataForge folder. Result: its versions, as versions_of has them."""
-    from ..curves.folder import versions_of
+    from ..curves.readers.folder import versions_of
 
     reading = msgspec.convert(argument, Reading)
     try:

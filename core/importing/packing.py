@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from ..curves import schema
+from ..curves.artifact.pack import pack, pack_index
+from ..curves.artifact.packed import Packed
 from ..curves.model import Frame
 from ..curves.names import curve_slugs, slug
-from ..curves.pack import pack, pack_index
-from ..curves.packed import Packed
 from .parcel import IMPORTED, CurveParcel, FrameParcel, Parcel, Wanted
 
 

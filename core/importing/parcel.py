@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..curves import schema
+from ..curves.artifact.packed import Packed, Previous
 from ..curves.origin import Original, Well
-from ..curves.packed import Packed, Previous
 from ..oci import media
 from ..oci.digest import Digest
 

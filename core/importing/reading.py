@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 
 from ..curves import schema
-from ..curves.folder_version import Version
-from ..curves.packed import Packed
+from ..curves.artifact.packed import Packed
+from ..curves.readers.folder_version import Version
 from ..sandbox import Sandbox
 from .asked import Again, Reading
 from .chain import Step

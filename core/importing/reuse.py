@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
-from ..curves.layout import value_layers
-from ..curves.packed import Packed
+from ..curves.artifact.layout import value_layers
+from ..curves.artifact.packed import Packed
 from ..curves.schema import Descriptor
 from ..oci.digest import Digest
 from ..oci.repository import Held, Pushable

@@ -8,9 +8,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from ..curves.artifact.packed import Packed, Previous
 from ..curves.errors import CurveError
 from ..curves.names import LATEST
-from ..curves.packed import Packed, Previous
 from ..curves.schema import parse_manifest
 from ..oci import media
 from ..oci.bundle import along

@@ -10,11 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ..curves import schema
+from ..curves.artifact.well import original_tag, well_index
 from ..curves.errors import CurveError
 from ..curves.names import LATEST, normal, slug, suffixed
 from ..curves.origin import Well
 from ..curves.schema import Descriptor, Manifest, parse_manifest
-from ..curves.well import original_tag, well_index
 from ..oci import media
 from ..oci.errors import ManifestUnknown, NameUnknown, PreconditionFailed, RegistryError
 from ..oci.repository import Pushable

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from ..curves.well import CURVES, ORIGINAL, READING, WELLS
+from ..curves.artifact.well import CURVES, ORIGINAL, READING, WELLS
 from ..oci import media
 from ..oci.digest import Digest
 from ..oci.errors import QueryInvalid

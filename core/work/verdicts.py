@@ -116,7 +116,7 @@ class JudgeVersions:
         except NotFound as error:
             return Verdict(version, "pending", [f"not inspected: {error}"])
         known |= {digest: content for digest, content in contents.items() if len(content) <= SMALL}
-        from ..curves.judging import judge  # brings pyarrow: not before the first curve
+        from ..curves.checks.judging import judge  # brings pyarrow: not before the first curve
 
         try:
             result, _ = await self._sandbox.run(judge, None, [manifest, *(contents[part.digest] for part in wanted)])

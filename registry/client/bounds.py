@@ -1,7 +1,7 @@
 """A depth or time window as a person gives it."""
 
+from ...core.curves.artifact.read import WHOLE, Window
 from ...core.curves.errors import CurveError
-from ...core.curves.read import WHOLE, Window
 
 Bound = object
 """A number, a text, a datetime, or None for an open end."""

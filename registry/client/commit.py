@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from ...core.curves.config import frame_of, index_of
+from ...core.curves.artifact.config import frame_of, index_of
+from ...core.curves.artifact.pack import pack, pack_index
+from ...core.curves.artifact.packed import Packed, Previous
+from ...core.curves.artifact.parquet import index_array, index_ticks
+from ...core.curves.artifact.placed import span
+from ...core.curves.artifact.read import WHOLE, Window, bounds, ends
+from ...core.curves.artifact.well import described
 from ...core.curves.errors import CurveError
 from ...core.curves.model import Curve, Frame, Ticks, Values, index_type
 from ...core.curves.names import LATEST
-from ...core.curves.pack import pack, pack_index
-from ...core.curves.packed import Packed, Previous
-from ...core.curves.parquet import index_array, index_ticks
-from ...core.curves.placed import span
-from ...core.curves.read import WHOLE, Window, bounds, ends
 from ...core.curves.schema import Config, IndexHeader, Lineage, LineageInput
-from ...core.curves.well import described
 from ...core.importing.reuse import reuse
 from ...core.importing.versions import push_version
 from ...core.oci import media

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ...core.curves.config import frame_of, index_of
+from ...core.curves.artifact.config import frame_of, index_of
+from ...core.curves.artifact.pack import pack, pack_index
+from ...core.curves.artifact.packed import Packed
 from ...core.curves.errors import CurveError
 from ...core.curves.model import Curve, Frame
 from ...core.curves.names import Reference, slug, suffixed
-from ...core.curves.pack import pack, pack_index
-from ...core.curves.packed import Packed
 from ...core.curves.schema import Config, Lineage
 from ...core.importing.reuse import reuse
 from ...core.importing.versions import push_version

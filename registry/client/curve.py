@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...core.curves import schema
-from ...core.curves.aligned import Aligned, align
 from ...core.curves.errors import CurveError
-from ...core.curves.index_units import reading_window
 from ...core.curves.names import Reference
 from ...core.curves.schema import Config, Lineage, parse_manifest
+from ...core.curves.windows.aligned import Aligned, align
+from ...core.curves.windows.index_units import reading_window
 from ...core.importing.versions import number_of
 from ...core.oci import media
 from ...core.oci.digest import Digest

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from ...core.curves import schema
+from ...core.curves.artifact.read import WHOLE, Window, assemble, plan
 from ...core.curves.errors import CurveError
 from ...core.curves.names import LATEST, Reference
-from ...core.curves.read import WHOLE, Window, assemble, plan
 from ...core.curves.schema import Config, Descriptor, Manifest, parse_config, parse_manifest
 from ...core.newest import newest
 from ...core.oci import media

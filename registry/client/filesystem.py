@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 
 from fsspec.spec import AbstractFileSystem
 
+from ...core.curves.artifact.joined import joined_file
+from ...core.curves.artifact.read import plan
 from ...core.curves.errors import CurveError
-from ...core.curves.joined import joined_file
 from ...core.curves.names import LATEST, Reference
-from ...core.curves.read import plan
 from ...core.oci.errors import BlobUnknown, ManifestUnknown, NameUnknown
 from .blocking import wait
 from .connection import DEFAULT, Registry, connect

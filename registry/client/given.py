@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ...core.curves.aligned import Aligned
+from ...core.curves.artifact.parquet import index_ticks
 from ...core.curves.errors import CurveError
 from ...core.curves.model import DEFAULT_SCALE, Ticks, Values
-from ...core.curves.parquet import index_ticks
+from ...core.curves.windows.aligned import Aligned
 from .log import Log
 
 _MAX_SCALE = 12

@@ -8,13 +8,13 @@ from typing import TypeVar
 import pyarrow as pa
 
 from ...core.curves import schema
-from ...core.curves.diff import MOST_INTERVALS, Version, assemble, new_bytes, plan
-from ...core.curves.differences import CurveDiff
+from ...core.curves.artifact.read import WHOLE, Window
+from ...core.curves.artifact.read import assemble as assemble_window
+from ...core.curves.artifact.read import plan as plan_window
+from ...core.curves.compare.diff import MOST_INTERVALS, Version, assemble, new_bytes, plan
+from ...core.curves.compare.differences import CurveDiff
 from ...core.curves.errors import CurveError
 from ...core.curves.names import Reference
-from ...core.curves.read import WHOLE, Window
-from ...core.curves.read import assemble as assemble_window
-from ...core.curves.read import plan as plan_window
 from ...core.importing.versions import number_of
 from ...core.oci.errors import ManifestUnknown, NameUnknown
 from .curves import list_curves, open_curve, version_of

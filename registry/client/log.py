@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ...core.curves.aligned import Aligned
+from ...core.curves.artifact.parquet import index_floats
+from ...core.curves.artifact.read import WHOLE, Window
 from ...core.curves.dtypes import elements_of
 from ...core.curves.errors import CurveError
-from ...core.curves.parquet import index_floats
-from ...core.curves.read import WHOLE, Window
+from ...core.curves.windows.aligned import Aligned
 
 if TYPE_CHECKING:
     import numpy as np
@@ -152,7 +152,7 @@ class Log:
         return library.Well.from_lasio(lasio.read(self._las().decode()))
 
     def _las(self) -> bytes:
-        from ...core.curves.write import Format, write
+        from ...core.curves.writers import Format, write
 
         header = self.original.content() if self.original else None
         return b"".join(write(Format.las, [self.aligned], header=header))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...core.curves.errors import CurveError
-from ...core.curves.folder_version import Version
+from ...core.curves.readers.folder_version import Version
 from ...core.importing.asked import Reading
 from ...core.importing.chain import Chain, Step
 from ...core.importing.discovery import Found

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from ...core.curves.aligned import Aligned, align
+from ...core.curves.artifact.placed import span
+from ...core.curves.artifact.read import WHOLE, Window
+from ...core.curves.artifact.well import ORIGINAL
 from ...core.curves.errors import CurveError
-from ...core.curves.index_units import reading_window
 from ...core.curves.names import Reference
-from ...core.curves.placed import span
-from ...core.curves.read import WHOLE, Window
 from ...core.curves.schema import Config, parse_manifest
-from ...core.curves.well import ORIGINAL
+from ...core.curves.windows.aligned import Aligned, align
+from ...core.curves.windows.index_units import reading_window
 from ...core.oci import media
 from ...core.oci.errors import ManifestUnknown, NameUnknown
 from .curves import CurveVersion, list_curves, open_curve, version_of

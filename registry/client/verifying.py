@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ...core.curves import schema
+from ...core.curves.checks.judging import judge
+from ...core.curves.checks.verify import check_manifest
+from ...core.curves.checks.verify_well import check_well
 from ...core.curves.errors import CurveError
-from ...core.curves.judging import judge
 from ...core.curves.names import Reference
-from ...core.curves.verify import check_manifest
-from ...core.curves.verify_well import check_well
 from ...core.oci import media
 from ...core.oci.errors import RegistryError
 from ...core.sandbox import Sandbox

@@ -1,9 +1,9 @@
 """A new version's line in the index of its well, by compare and swap."""
 
+from ...core.curves.artifact.well import entry, well_index
 from ...core.curves.names import LATEST, Reference
 from ...core.curves.origin import Well
 from ...core.curves.schema import parse_manifest
-from ...core.curves.well import entry, well_index
 from ...core.oci import media
 from ...core.oci.errors import ManifestUnknown, NameUnknown, PreconditionFailed, RegistryError
 from .history import open_version

@@ -6,9 +6,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ...core.curves.las import read_las
+from ...core.curves.artifact.packed import Packed
 from ...core.curves.model import Frame
-from ...core.curves.packed import Packed
+from ...core.curves.readers.las.reader import read_las
 from ...core.importing.importer import Importer
 from ...core.importing.packing import parcel_of, repacked
 from ...core.importing.parcel import ReadFile, Wanted

@@ -12,8 +12,8 @@ from . import screen
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ...core.curves.diff_wells import CurveLine, WellDiff
-    from ...core.curves.differences import CurveDiff
+    from ...core.curves.compare.diff_wells import CurveLine, WellDiff
+    from ...core.curves.compare.differences import CurveDiff
     from ...core.curves.names import Reference
 
 DIFFERENT, TROUBLE = 1, 2
@@ -106,7 +106,7 @@ async def _compare(here: Any, old: "Reference", there: Any, new: "Reference | No
 async def _compare_wells(
     console: "Console", here: Any, old: "Reference", there: Any, new: "Reference", format: str, brief: bool
 ) -> bool:
-    from ...core.curves.diff_wells import diff_wells
+    from ...core.curves.compare.diff_wells import diff_wells
     from ...core.curves.names import Reference
     from ...core.curves.schema import encode
     from ..client.curves import open_now

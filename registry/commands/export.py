@@ -12,9 +12,9 @@ from .read import parsed, save
 from .windows import FormatName, Refs, Start, Step, Stop, Unit
 
 if TYPE_CHECKING:
+    from ...core.curves.artifact.read import Window
     from ...core.curves.names import Reference
-    from ...core.curves.read import Window
-    from ...core.curves.write import Format
+    from ...core.curves.writers import Format
     from ..client.selection import Chosen
 
 _HELP = "A file for all curves together, or a folder (existing, or with / at its end) for a file a frame."
@@ -38,8 +38,8 @@ def export(
 ) -> None:
     """Write curves, frames or wells as files. A LAS file leaves with the header it came with."""
     with screen.one_line():
-        from ...core.curves.read import Window
-        from ...core.curves.write import format_of
+        from ...core.curves.artifact.read import Window
+        from ...core.curves.writers import format_of
 
         kind = format_of(format)
         base, references = parsed(refs)
@@ -65,7 +65,7 @@ async def _export(
     step: str | None,
 ) -> tuple[Files, list[str]]:
     from ...core.curves.errors import CurveError
-    from ...core.curves.write import write
+    from ...core.curves.writers import write
     from ..client.remote import RemoteRegistry
     from ..client.selection import choose, original_of, read_together
 

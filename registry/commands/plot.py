@@ -8,8 +8,8 @@ import typer
 from . import screen
 
 if TYPE_CHECKING:
+    from ...core.curves.artifact.read import Window
     from ...core.curves.names import Reference
-    from ...core.curves.read import Window
 
 Refs = Annotated[list[str], typer.Argument(metavar="REF", help="Curves, frames or wells; one curve twice: overlaid.")]
 Output = Annotated[Path, typer.Option("-o", "--output", help="A .svg, .png or .pdf file.", metavar="FILE")]
@@ -36,9 +36,9 @@ def plot(
 ) -> None:
     """Draw curves as a log on paper. Depth down, tracks by family, two versions of a curve over one another."""
     with screen.one_line():
+        from ...core.curves.artifact.read import Window
         from ...core.curves.errors import CurveError
         from ...core.curves.names import Reference
-        from ...core.curves.read import Window
 
         ratio = _ratio(scale)
         if output.suffix.lower() not in (".svg", ".png", ".pdf"):

@@ -12,9 +12,9 @@ from . import screen
 from .windows import At, FormatName, Output, Refs, Start, Step, Stop, Unit
 
 if TYPE_CHECKING:
-    from ...core.curves.aligned import Aligned
+    from ...core.curves.artifact.read import Window
     from ...core.curves.names import Reference
-    from ...core.curves.read import Window
+    from ...core.curves.windows.aligned import Aligned
 
 
 def register(app: typer.Typer) -> None:
@@ -34,8 +34,8 @@ def read(
 ) -> None:
     """Read a depth window of curves, on one index. Only the layers that hold it are fetched."""
     with screen.one_line():
-        from ...core.curves.read import Window
-        from ...core.curves.write import format_of, write
+        from ...core.curves.artifact.read import Window
+        from ...core.curves.writers import format_of, write
 
         kind = format_of(format)
         base, references = parsed(refs)

@@ -39,8 +39,8 @@ def show(ref: Ref, start: Start = None, stop: Stop = None, at: At = None) -> Non
 
 
 async def _show(reference: "Reference", start: str | None, stop: str | None, at: str | None) -> None:
+    from ...core.curves.artifact.read import Window
     from ...core.curves.errors import CurveError
-    from ...core.curves.read import Window
     from ...core.oci.errors import ManifestUnknown
     from ..client.history import open_curves
     from ..client.past import as_of
@@ -95,7 +95,7 @@ def _picture(config: "Config", table: Any) -> list[str]:
     import numpy as np
 
     from ...core.curves.display import style_of
-    from ...core.curves.envelope import row_extremes
+    from ...core.curves.windows.envelope import row_extremes
     from ..plot.loading import places_of
     from ..plot.terminal import picture
 
@@ -125,8 +125,8 @@ def _place(value: float, config: "Config") -> str:
 
 def _blocks(table: Any, width: int) -> list[str]:
     """Runs of equal texts, from where to where."""
+    from ...core.curves.artifact.parquet import index_ticks
     from ...core.curves.model import tick_text
-    from ...core.curves.parquet import index_ticks
 
     index = table.column(0).combine_chunks()
     scale = getattr(index.type, "scale", None)

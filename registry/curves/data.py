@@ -7,15 +7,15 @@ from typing import Annotated, Any
 
 import msgspec
 
-from ...core.curves.envelope import MAX_BINS
+from ...core.curves.artifact.read import Plan, Window, ends, parts, plan, rows_of
 from ...core.curves.errors import CurveError
-from ...core.curves.index_units import IndexUnit, own_window, reading_window, whole_span
 from ...core.curves.model import tick_text
 from ...core.curves.names import Reference
-from ...core.curves.read import Plan, Window, ends, parts, plan, rows_of
 from ...core.curves.schema import Config, parse_config
-from ...core.curves.served import PART_ROWS, STREAMED, WRITER, Order, serve
-from ...core.curves.write import MEDIA_TYPES, Format, format_of
+from ...core.curves.windows.envelope import MAX_BINS
+from ...core.curves.windows.index_units import IndexUnit, own_window, reading_window, whole_span
+from ...core.curves.writers import MEDIA_TYPES, Format, format_of
+from ...core.curves.writers.served import PART_ROWS, STREAMED, WRITER, Order, serve
 from ...core.oci.errors import QueryInvalid
 from ..endpoint import Endpoint, described
 from ..v2.answer import Answer

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import msgspec
 
-from ...core.curves.compared import compare, wanted_layers
-from ...core.curves.diff_wells import WellDiff, diff_wells
-from ...core.curves.differences import CurveDiff
+from ...core.curves.compare.compared import compare, wanted_layers
+from ...core.curves.compare.diff_wells import WellDiff, diff_wells
+from ...core.curves.compare.differences import CurveDiff
 from ...core.curves.names import LATEST, Reference
 from ...core.curves.schema import Manifest, parse_manifest
 from ...core.newest import newest

@@ -2,9 +2,9 @@
 
 import msgspec
 
-from ...core.curves.joined import WRITER, joined_file
+from ...core.curves.artifact.joined import WRITER, joined_file
+from ...core.curves.artifact.read import plan
 from ...core.curves.names import LATEST, Reference
-from ...core.curves.read import plan
 from ...core.oci.errors import ManifestUnknown, QueryInvalid
 from ...core.oci.media import PARQUET
 from ..endpoint import Endpoint

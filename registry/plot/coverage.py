@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ...core.curves.artifact.placed import placed, span
 from ...core.curves.model import parse_tick, tick_text
-from ...core.curves.placed import placed, span
 from ...core.curves.schema import Config
 
 

@@ -1,7 +1,7 @@
 """What is said of a curve version in words: its header, statistics and where it came from."""
 
 from ...core.curves import schema
-from ...core.curves.placed import span
+from ...core.curves.artifact.placed import span
 from ...core.curves.schema import Config
 from ..client.history import Opened
 

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from ...core.curves.artifact.parquet import index_ticks
+from ...core.curves.artifact.read import WHOLE, Window
 from ...core.curves.dtypes import elements_of
 from ...core.curves.errors import CurveError
-from ...core.curves.index_units import own_window, wanted_unit
 from ...core.curves.model import parse_tick
-from ...core.curves.parquet import index_ticks
-from ...core.curves.read import WHOLE, Window
 from ...core.curves.tracks import overview
 from ...core.curves.units import conversion
+from ...core.curves.windows.index_units import own_window, wanted_unit
 from ..client.history import Opened, compare, gathered
 from .model import Floats, Log, Page
 

@@ -17,9 +17,9 @@ import pytest
 
 from dataforge_registry.core.access import SYSTEM
 from dataforge_registry.core.body import Body
+from dataforge_registry.core.curves.artifact.pack import Packed
+from dataforge_registry.core.curves.artifact.well import EMPTY_CONFIG, original_manifest, original_tag
 from dataforge_registry.core.curves.origin import Well
-from dataforge_registry.core.curves.pack import Packed
-from dataforge_registry.core.curves.well import EMPTY_CONFIG, original_manifest, original_tag
 from dataforge_registry.core.local import LocalRepository
 from dataforge_registry.core.oci import media
 from dataforge_registry.core.oci.digest import Digest

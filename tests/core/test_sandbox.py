@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dataforge_registry.core import sandbox as module
-from dataforge_registry.core.curves.decode import decode
+from dataforge_registry.core.curves.artifact.decode import decode
 from dataforge_registry.core.curves.errors import ContentMismatch, CurveError, LasRefused
 from dataforge_registry.core.oci.digest import Digest
 from dataforge_registry.core.sandbox import Sandbox, SandboxLimits, SandboxRefused

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from dataforge_registry.core.access import SYSTEM, Principal
+from dataforge_registry.core.curves.artifact.well import original_tag
 from dataforge_registry.core.curves.schema import Descriptor, Manifest, parse_config, parse_manifest
-from dataforge_registry.core.curves.well import original_tag
 from dataforge_registry.core.importing.files import log_layers
 from dataforge_registry.core.importing.local import Shelf
 from dataforge_registry.core.oci import media

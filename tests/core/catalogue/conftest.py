@@ -13,10 +13,10 @@ import pytest_asyncio
 from dataforge_registry.core.access import SYSTEM, Principal
 from dataforge_registry.core.body import Body
 from dataforge_registry.core.curves import schema
+from dataforge_registry.core.curves.artifact.pack import pack, pack_index
+from dataforge_registry.core.curves.artifact.packed import Packed, Previous
 from dataforge_registry.core.curves.model import Curve, Frame, Index
 from dataforge_registry.core.curves.origin import Well
-from dataforge_registry.core.curves.pack import pack, pack_index
-from dataforge_registry.core.curves.packed import Packed, Previous
 from dataforge_registry.core.local import LocalRepository
 from dataforge_registry.core.oci import media
 from dataforge_registry.core.oci.digest import Digest

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dataforge_registry.core.curves.artifact.packed import Packed
 from dataforge_registry.core.curves.origin import Well
-from dataforge_registry.core.curves.packed import Packed
 from dataforge_registry.core.curves.schema import Lineage, LineageInput
 from dataforge_registry.core.oci.digest import Digest
 from dataforge_registry.core.oci.errors import CurveConflict, ManifestUnknown, NameUnknown

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from dataforge_registry.core.curves import schema
-from dataforge_registry.core.curves.packed import Packed
+from dataforge_registry.core.curves.artifact.packed import Packed
 from dataforge_registry.core.oci.digest import Digest, blob_key
 from dataforge_registry.core.records import work
 from dataforge_registry.core.records.events import take_events

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pytest
 from hypothesis import strategies as st
 
+from dataforge_registry.core.curves.artifact.pack import pack, pack_index
+from dataforge_registry.core.curves.artifact.packed import Packed, Previous
 from dataforge_registry.core.curves.dtypes import DTYPES, arrow_type
 from dataforge_registry.core.curves.model import Curve, Frame, Index, Values
 from dataforge_registry.core.curves.origin import Well
-from dataforge_registry.core.curves.pack import pack, pack_index
-from dataforge_registry.core.curves.packed import Packed, Previous
 from dataforge_registry.core.curves.schema import encode
 from dataforge_registry.core.oci.digest import Digest
 

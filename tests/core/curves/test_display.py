@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dataforge_registry.core.curves.artifact.pack import pack, pack_index
 from dataforge_registry.core.curves.display import automatic, style_of
 from dataforge_registry.core.curves.model import Curve, Frame, Index
 from dataforge_registry.core.curves.origin import Well
-from dataforge_registry.core.curves.pack import pack, pack_index
 from dataforge_registry.core.curves.schema import Config, Stats
 from dataforge_registry.core.curves.tracks import BLOCKS, IMAGE, depth_position, lay_out, overview
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from dataforge_registry.core.curves.artifact.segments import average_rows, cut, row_bytes
 from dataforge_registry.core.curves.content import Samples, index_id, values_id
 from dataforge_registry.core.curves.dtypes import DTYPES, arrow_type, described
 from dataforge_registry.core.curves.errors import CurveError, ReferenceInvalid
@@ -18,7 +19,6 @@ from dataforge_registry.core.curves.json_schema import published
 from dataforge_registry.core.curves.model import Index
 from dataforge_registry.core.curves.names import Reference, slug, suffixed
 from dataforge_registry.core.curves.schema import parse_config
-from dataforge_registry.core.curves.segments import average_rows, cut, row_bytes
 
 from . import reference, reference_names
 from .conftest import arrays_of_values

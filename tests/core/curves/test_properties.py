@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dataforge_registry.core.curves.artifact.decode import decode, decode_values
+from dataforge_registry.core.curves.artifact.parquet import encode_values
+from dataforge_registry.core.curves.artifact.read import read
 from dataforge_registry.core.curves.content import Samples, values_id
-from dataforge_registry.core.curves.decode import decode, decode_values
 from dataforge_registry.core.curves.dtypes import described, elements_of
 from dataforge_registry.core.curves.model import Values
-from dataforge_registry.core.curves.parquet import encode_values
-from dataforge_registry.core.curves.read import read
 
 WRITERS = st.fixed_dictionaries(
     {
@@ -157,7 +157,7 @@ def test_an_array_curve_is_cut_over_its_rows_and_read_in_windows(make: Any) -> N
     values = series(20_000, 1)["image"]()
     packed = make.pack(make.frame(values))
     assert len(packed.config.segments) > 10 and packed.config.width == 16
-    from dataforge_registry.core.curves.read import Window
+    from dataforge_registry.core.curves.artifact.read import Window
 
     table = read(packed.raw, packed.blobs.__getitem__, Window("2000", "2010"))
     first = int(np.ceil((2000 - 1000) / 0.1524))

@@ -9,14 +9,14 @@ from pathlib import Path
 import lasio
 import pytest
 
+from dataforge_registry.core.curves.artifact.pack import pack, pack_index
+from dataforge_registry.core.curves.artifact.packed import Previous
+from dataforge_registry.core.curves.artifact.read import read
 from dataforge_registry.core.curves.errors import LasRefused
-from dataforge_registry.core.curves.files import read_frames
-from dataforge_registry.core.curves.las import read_las
-from dataforge_registry.core.curves.las_sections import text_of
 from dataforge_registry.core.curves.model import Curve
-from dataforge_registry.core.curves.pack import pack, pack_index
-from dataforge_registry.core.curves.packed import Previous
-from dataforge_registry.core.curves.read import read
+from dataforge_registry.core.curves.readers.files import read_frames
+from dataforge_registry.core.curves.readers.las.reader import read_las
+from dataforge_registry.core.curves.readers.las.sections import text_of
 
 WELLS = Path(__file__).parents[4] / "shared" / "wells"
 FILES = sorted(path.relative_to(WELLS).as_posix() for path in WELLS.rglob("*.*") if path.suffix.lower() == ".las")

@@ -5,10 +5,10 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dataforge_registry.core.curves.artifact.pack import pack, pack_index
+from dataforge_registry.core.curves.artifact.packed import Packed, Previous
 from dataforge_registry.core.curves.model import Curve, Frame, Index
 from dataforge_registry.core.curves.origin import Well
-from dataforge_registry.core.curves.pack import pack, pack_index
-from dataforge_registry.core.curves.packed import Packed, Previous
 from dataforge_registry.core.importing.follow import follow, retitled
 
 ROWS = 20_000

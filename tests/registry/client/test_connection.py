@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import dataforge_registry
+from dataforge_registry.core.curves.artifact.layout import Layout
 from dataforge_registry.core.curves.errors import CurveError
-from dataforge_registry.core.curves.layout import Layout
 from dataforge_registry.core.oci.errors import ManifestUnknown, RegistryError
 from dataforge_registry.registry.client.wells import WellImport, open_las
 

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataforge_registry.core.curves import schema
-from dataforge_registry.core.curves.las import read_las
+from dataforge_registry.core.curves.readers.las.reader import read_las
 from dataforge_registry.core.curves.schema import Descriptor, Manifest
 from dataforge_registry.core.oci import media
 from dataforge_registry.core.oci.digest import Digest

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dataforge_registry.core.curves.well import original_tag
+from dataforge_registry.core.curves.artifact.well import original_tag
 from dataforge_registry.core.importing import asked
 from dataforge_registry.core.importing.asked import Reading
 from dataforge_registry.core.oci.digest import Digest

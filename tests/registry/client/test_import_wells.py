@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dataforge_registry.core.curves.artifact.read import Window
+from dataforge_registry.core.curves.artifact.well import original_tag
 from dataforge_registry.core.curves.content import values_id
 from dataforge_registry.core.curves.errors import CurveError, LasRefused
-from dataforge_registry.core.curves.las import read_las
 from dataforge_registry.core.curves.names import Reference, suffixed
 from dataforge_registry.core.curves.origin import Well
-from dataforge_registry.core.curves.read import Window
+from dataforge_registry.core.curves.readers.las.reader import read_las
 from dataforge_registry.core.curves.schema import parse_manifest
-from dataforge_registry.core.curves.well import original_tag
 from dataforge_registry.core.importing.report import Counts
 from dataforge_registry.core.oci import media
 from dataforge_registry.core.oci.digest import Digest

@@ -12,10 +12,10 @@ import pytest
 
 import dataforge_registry
 from dataforge_registry.core.curves import schema
-from dataforge_registry.core.curves.las import read_las
-from dataforge_registry.core.curves.layout import index_layers, value_layers
-from dataforge_registry.core.curves.pack import pack, pack_index
-from dataforge_registry.core.curves.packed import Packed
+from dataforge_registry.core.curves.artifact.layout import index_layers, value_layers
+from dataforge_registry.core.curves.artifact.pack import pack, pack_index
+from dataforge_registry.core.curves.artifact.packed import Packed
+from dataforge_registry.core.curves.readers.las.reader import read_las
 from dataforge_registry.core.curves.schema import Descriptor, parse_manifest
 from dataforge_registry.core.importing.report import Counts
 from dataforge_registry.core.importing.versions import push_version

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from dataforge_registry.core.curves import schema
+from dataforge_registry.core.curves.checks.verify_well import check_original, check_well
 from dataforge_registry.core.curves.names import Reference
-from dataforge_registry.core.curves.verify_well import check_original, check_well
 from dataforge_registry.core.oci import media
 from dataforge_registry.core.oci.digest import Digest
 from dataforge_registry.registry.client.curves import open_curve

@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from dataforge_registry.core.curves.artifact.pack import pack, pack_index
+from dataforge_registry.core.curves.artifact.packed import Packed, Previous
 from dataforge_registry.core.curves.model import Curve, Frame, Index
 from dataforge_registry.core.curves.names import LATEST
 from dataforge_registry.core.curves.origin import Well
-from dataforge_registry.core.curves.pack import pack, pack_index
-from dataforge_registry.core.curves.packed import Packed, Previous
 from dataforge_registry.core.importing.versions import number_of, push_version
 from dataforge_registry.core.oci.errors import PreconditionFailed
 from dataforge_registry.registry.client.credentials import ANONYMOUS

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from dataforge_registry.core.curves.artifact.pack import pack, pack_index
+from dataforge_registry.core.curves.artifact.packed import Packed, Previous
 from dataforge_registry.core.curves.model import Curve, Frame, Index
 from dataforge_registry.core.curves.names import slug
 from dataforge_registry.core.curves.origin import Well
-from dataforge_registry.core.curves.pack import pack, pack_index
-from dataforge_registry.core.curves.packed import Packed, Previous
 from dataforge_registry.core.oci import media
 
 from ..v2.conftest import Registry, closed_registry, door, name, open_registry, registry

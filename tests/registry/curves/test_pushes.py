@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dataforge_registry.core.curves.artifact.pack import pack, pack_index
+from dataforge_registry.core.curves.artifact.packed import Packed
 from dataforge_registry.core.curves.model import Frame
 from dataforge_registry.core.curves.names import slug
-from dataforge_registry.core.curves.pack import pack, pack_index
-from dataforge_registry.core.curves.packed import Packed
 from dataforge_registry.core.oci import media
 from dataforge_registry.core.oci.digest import Digest
 from dataforge_registry.core.oci.pushes import LONGEST, PUSHES, ManifestPush, Pushes

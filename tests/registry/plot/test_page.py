@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from dataforge_registry.core.curves.artifact.pack import pack, pack_index
 from dataforge_registry.core.curves.errors import CurveError
 from dataforge_registry.core.curves.model import Curve, Frame, Index
 from dataforge_registry.core.curves.origin import Well
-from dataforge_registry.core.curves.pack import pack, pack_index
 from dataforge_registry.registry.plot.model import Log, Page
 
 pytest.importorskip("matplotlib")

@@ -12,8 +12,8 @@ from yarl import URL
 
 from dataforge_registry.core import issued
 from dataforge_registry.core.access import SYSTEM
+from dataforge_registry.core.curves.artifact.pack import pack, pack_index
 from dataforge_registry.core.curves.origin import Well
-from dataforge_registry.core.curves.pack import pack, pack_index
 from dataforge_registry.core.grants import Grant
 from dataforge_registry.core.oci import media
 from dataforge_registry.core.passwords import Passwords

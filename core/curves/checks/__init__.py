@@ -1,0 +1,1 @@
+"""Judging curve artifacts of anybody against the format (docs/format.md section 10)."""
