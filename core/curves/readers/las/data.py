@@ -109,7 +109,8 @@ def _cut(block: bytes, delimiter: str | None) -> tuple[pa.LargeStringArray, npt.
     texts = pc.ascii_trim(_strings(data[~parts], stops - starts), " \t\r\v\f\x1a")
     at = _lines(starts, breaks)
     filled = pc.binary_length(texts).to_numpy(zero_copy_only=False) > 0
-    blank = (np.bincount(at)[at] == 1) & ~filled if len(at) else filled
+    empty = np.bincount(at, filled) == 0
+    blank = (empty if delimiter == "\t" else empty & (np.bincount(at) == 1))[at]
     return (texts.filter(pa.array(~blank)), at[~blank]) if blank.any() else (texts, at)
 
 

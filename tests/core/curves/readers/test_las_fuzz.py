@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dataforge_registry.core.curves.errors import CurveError, LasRefused
@@ -91,6 +91,8 @@ def test_a_file_cut_anywhere_has_no_other_values(content: bytes, data: st.DataOb
 
 
 @given(st.text(st.sampled_from('0123456789.eE+-_ ,\t"naNif\n'), max_size=60), st.sampled_from([None, ",", "\t"]))
+@example("0\t1\n\t\n2\t3", "\t")
+@example("0,1\n,\n2,3", ",")
 def test_values_are_cut_as_line_by_line(text: str, delimiter: str | None) -> None:
     """The fast cut of whole blocks gives what splitting each line does."""
     lines = [values for line in text.split("\n") if (values := split_line(line, delimiter))]
