@@ -10,7 +10,6 @@ Ceph's and not the client's. Peak memory is that of a new server, PostgreSQL's l
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -23,14 +22,13 @@ from typing import Any
 
 import botocore.session
 from measures import MIB, Scale, Subject, checked, megabytes, rate
-from registries import DISTRIBUTION, TOOLS, Kind, Registry, descendants, free_port, ours
+from registries import DISTRIBUTION, TOOLS, Kind, Registry, cpu, free_port, ours
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.drivers.rgw import Ceph
 
 BUCKET, KEYS = "bench", ("dataforge", "not a secret")
 UPLOADS = 16
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -117,15 +115,6 @@ def cluster(gib: int) -> tuple[Ceph, str]:
     return ceph, endpoint
 
 
-def cpu(registry: Registry) -> float:
-    """Seconds of CPU that a server's processes have taken so far, those that ended included."""
-    spent = 0
-    for process in descendants(registry.process):
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        spent += sum(map(int, fields[11:15]))
-    return spent / TICKS
-
-
 def peak(kind: Kind, folder: Path, size: int) -> tuple[float, float]:
     """MiB resident before and at the height of 16 uploads at once."""
     ceph, endpoint = cluster(14)
@@ -162,9 +151,9 @@ def main() -> int:
             for turn in range(1 if quick else 3):
                 for row in ROWS:
                     for subject in subjects[turn:] + subjects[:turn]:
-                        spent = cpu(subject.registry)
+                        spent = cpu(subject.registry.process)
                         figure, amount = row.take(subject)
-                        spent = (cpu(subject.registry) - spent) / amount
+                        spent = (cpu(subject.registry.process) - spent) / amount
                         figures[row.name, subject.registry.kind.name].append((figure, spent))
                         print(f"{row.name}, {subject.registry.kind.name}: {figure:.1f} {row.unit}", file=sys.stderr)
         finally:

@@ -10,12 +10,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 TOOLS = Path(__file__).parents[1] / ".tools" / "bin"
 START_SECONDS = 60
 STOP_SECONDS = 60
+TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -134,8 +136,22 @@ class Registry:
 
 
 def descendants(process: int) -> list[int]:
-    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    """It and those below it; none where it has ended."""
+    try:
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
     return [process] + [below for child in children for below in descendants(int(child))]
+
+
+def cpu(process: int) -> float:
+    """Seconds of CPU that a process and those below it have taken so far, those that ended included."""
+    spent = 0
+    for each in descendants(process):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+            spent += sum(map(int, fields[11:15]))
+    return spent / TICKS
 
 
 def present(kind: Kind) -> bool:

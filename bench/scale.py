@@ -1,138 +1,139 @@
-"""What grows with the number of blobs: rows, bytes of the database, and the time of a push and of a pull beside them.
+"""What grows with the number of blobs, and how: bytes of rows, the cost of calls beside them, nodes beside each other.
 
-    python bench/scale.py                    10,000 to 3,000,000 blobs, about 10 minutes
-    python bench/scale.py --blobs 300000
+    python bench/scale.py                    100,000, 1 and 10 million blobs: 15 minutes, 15 GB of disk
+    python bench/scale.py --quick            100,000 blobs: a minute
+    python bench/scale.py --blobs 1000000    another largest amount, with a tenth and a hundredth of it
 
-One server on files. Between the measures the records of ever more artifacts are laid, in rows as pushes leave them: a
-manifest of 600 bytes under a tag, with a config and two layers, in repositories of 1,000. The same pushes and pulls are
-measured beside each amount. docs/scale.md draws the line on to 10^9.
+Writes the tables of docs/scale.md to stdout. PostgreSQL is real and private. What makes the records is in heaps.py (the
+laid rows are clones of curves that were pushed), what asks them in calls.py, nodes are in fleet.py, what follows for
+other amounts in sizing.py. Needs `make tools` (wrk, go).
 """
 
 import argparse
 import asyncio
+import subprocess
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import asyncpg
-from measures import QUICK, Scale, rate, seed
-from registries import Registry, ours
+import fleet
+import heaps
+import sizing
+from calls import Calls
+from registries import TOOLS, cpu
+from report import machine
 
+from dataforge_registry.core.records.database import Database
 from dataforge_registry.core.records.embedded import PrivatePostgres
+from dataforge_registry.core.records.schema import migrate
 
-EACH, MANIFEST = 1000, 600
-TABLES = (
-    "artifact_blob", "repository_blob", "project_blob", "artifact", "artifact_blob_ref", "tag", "tag_history",
-)  # fmt: skip
-NAMES = "'scale/r' || lpad(n::text, 9, '0')"
-LAY = (
-    f"""INSERT INTO repository (name, project_id)
-        SELECT {NAMES}, project_id FROM generate_series($1::bigint / {EACH}, ($2::bigint - 1) / {EACH}) n, project
-        WHERE project.name = 'scale'""",
-    """CREATE TEMP TABLE laid AS
-       SELECT n, k, 'sha256:' || encode(sha256((n * 4 + k)::text::bytea), 'hex') AS digest
-       FROM generate_series($1::bigint, $2::bigint - 1) n, generate_series(0, 3) k""",
-    """INSERT INTO artifact_blob (digest, size, state, keep_until)
-       SELECT digest, 20000, 'live', now() FROM laid WHERE k < 3""",
-    f"""CREATE TEMP TABLE homed AS
-        SELECT laid.n, k, digest, r.repository_id, r.project_id, r.name, b.id AS blob_id
-        FROM laid JOIN repository r ON r.name = 'scale/r' || lpad((laid.n / {EACH})::text, 9, '0')
-        LEFT JOIN artifact_blob b USING (digest)""",
-    """INSERT INTO repository_blob (repository_id, project_id, blob_id, keep_until)
-       SELECT repository_id, project_id, blob_id, now() FROM homed WHERE k < 3""",
-    "INSERT INTO project_blob (project_id, blob_id, size) SELECT project_id, blob_id, 20000 FROM homed WHERE k < 3",
-    f"""INSERT INTO artifact (type, media_type, manifest_media_type, project_id, repository_id, repository_name, digest,
-          size, manifest, keep_until)
-        SELECT 'IMAGE', 'application/vnd.oci.image.config.v1+json', 'application/vnd.oci.image.manifest.v1+json',
-          project_id, repository_id, name, digest, {MANIFEST},
-          decode(repeat(md5(digest), {MANIFEST} / 16), 'hex'), now()
-        FROM homed WHERE k = 3""",
-    """INSERT INTO artifact_blob_ref (artifact_id, repository_id, digest, blob_digest, link_id)
-       SELECT a.id, a.repository_id, a.digest, b.digest, l.id
-       FROM homed m JOIN artifact a ON a.repository_id = m.repository_id AND a.digest = m.digest
-       JOIN homed b ON b.n = m.n AND b.k < 3
-       JOIN repository_blob l ON l.repository_id = b.repository_id AND l.blob_id = b.blob_id WHERE m.k = 3""",
-    """INSERT INTO tag (repository_id, artifact_id, name)
-       SELECT a.repository_id, a.id, 't' || m.n FROM homed m
-       JOIN artifact a ON a.repository_id = m.repository_id AND a.digest = m.digest WHERE m.k = 3""",
-    """INSERT INTO tag_history (repository_id, name, to_digest, username)
-       SELECT repository_id, 't' || n, digest, 'scale' FROM homed WHERE k = 3""",
-    "DROP TABLE laid, homed",
-)
-STEP = 100_000
-"""Artifacts that are laid in one transaction."""
+SETTINGS = {
+    "shared_buffers": "2GB",
+    "maintenance_work_mem": "512MB",
+    "max_wal_size": "16GB",
+    "max_connections": "600",
+    "autovacuum": "off",
+}
+"""Vacuum runs when we say so, so that it does not read beside what is counted."""
+SIZES = """SELECT t.name, sum(pg_table_size(c.oid))::bigint AS heap, sum(pg_indexes_size(c.oid))::bigint AS indexes
+FROM unnest($1::text[]) AS t(name) JOIN pg_class c ON c.relkind = 'r' AND (c.oid = t.name::regclass
+  OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = t.name::regclass)) GROUP BY 1"""
+LARGEST = "artifact_blob_ref"
 
 
-async def lay(conn: Any, start: int, stop: int) -> None:
-    """The records of artifacts [start, stop), with statistics as autovacuum would leave them."""
-    await conn.execute("SELECT repository_make('scale', 'scale/first', true, 'bench', '', '')")
-    for first in range(start, stop, STEP):
-        span = (first, min(stop, first + STEP))
-        async with conn.transaction():
-            await conn.execute("SET LOCAL session_replication_role = replica")  # no look-up of each foreign key
-            for statement in LAY:
-                await conn.execute(statement, *(span if "$1" in statement else ()))
-    for table in TABLES:
-        await conn.execute(f"VACUUM ANALYZE {table}")
+def say(text: str) -> None:
+    print(f"scale: {text}", file=sys.stderr, flush=True)
 
 
-async def sizes(conn: Any) -> dict[str, tuple[int, int]]:
-    """Rows, and bytes with indexes, of each table."""
-    return {
-        table: (
-            await conn.fetchval(f"SELECT count(*) FROM {table}"),
-            await conn.fetchval("SELECT pg_total_relation_size($1::regclass)", table),
-        )
-        for table in TABLES
-    }
+async def beside(
+    database: Database, conn: Any, postgres: int, amounts: Sequence[int], times: int
+) -> list[sizing.Beside]:
+    """Every call beside every amount of records, and at the end of each what rows take."""
+    calls = Calls(database, 0)
+    await calls.sample()
+    statements, laid, found = await heaps.prepare(conn), 0, []
+    for amount in amounts:
+        curves = amount // heaps.OWN // heaps.IN_WELL * heaps.IN_WELL
+        began, spent = time.monotonic(), cpu(postgres)
+        await heaps.lay(conn, statements, laid, curves)
+        laid = curves
+        say(f"{amount:,} blobs laid in {time.monotonic() - began:.0f} s, {cpu(postgres) - spent:.0f} s of CPU")
+        calls = Calls(database, curves)
+        await calls.reads(times)
+        await calls.writes(times)
+        collected = await calls.collect(20 * times)
+        rows = {}
+        for row in await conn.fetch(SIZES, list(heaps.TABLES)):
+            count = await conn.fetchval(f"SELECT count(*) FROM {row['name']}", timeout=600)
+            rows[row["name"]] = sizing.Rows(count, row["heap"], row["indexes"])
+        found.append(sizing.Beside(amount, curves, calls.costs, collected, rows))
+        say(f"{amount:,} blobs measured, {time.monotonic() - began:.0f} s in all")
+    return found
 
 
-def on(folder: Path, work: Callable[[Any], Awaitable[Any]]) -> Any:
-    async def connected(dsn: str) -> Any:
-        conn = await asyncpg.connect(dsn)
-        try:
-            return await work(conn)
-        finally:
-            await conn.close()
+async def frozen(conn: Any) -> float:
+    """GB a second that a vacuum against wraparound goes through, of the largest table with its indexes."""
+    began = time.monotonic()
+    await conn.execute(f"VACUUM (FREEZE, DISABLE_PAGE_SKIPPING, INDEX_CLEANUP ON) {LARGEST}", timeout=1800)
+    return (
+        int(await conn.fetchval("SELECT pg_total_relation_size($1::regclass)", LARGEST))
+        / 1e9
+        / (time.monotonic() - began)
+    )
 
-    with PrivatePostgres.start(folder) as postgres:
-        return asyncio.run(connected(postgres.dsn))
+
+async def of_records(dsn: str, postgres: int, amounts: Sequence[int], times: int) -> tuple[list[sizing.Beside], float]:
+    database, conn = await Database.open(dsn, size=1), await asyncpg.connect(dsn)
+    try:
+        await migrate(database)
+        return await beside(database, conn, postgres, amounts, times), await frozen(conn)
+    finally:
+        await conn.close()
+        await database.close()
+
+
+async def of_beats(dsn: str, counts: Sequence[int], times: int) -> dict[int, Any]:
+    database = await Database.open(dsn, size=1)
+    try:
+        return await fleet.beats(Calls(database, 1), counts, times)
+    finally:
+        await database.close()
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--blobs", type=int, default=3_000_000, help="the most")
-    most = parser.parse_args().blobs
-    amounts = [amount for amount in (10_000, 100_000, 1_000_000, 3_000_000, 10_000_000) if amount < most] + [most]
+    parser.add_argument("--blobs", type=int, default=10_000_000, help="the most")
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args()
+    most, times, seconds = (100_000, 20, 2.0) if options.quick else (options.blobs, 200, 8.0)
+    amounts = [most] if options.quick else [most // 100, most // 10, most]
+    subprocess.run(["go", "build", "-o", str(TOOLS / "load"), "."], cwd=Path(__file__).parent / "load", check=True)
     with tempfile.TemporaryDirectory(prefix="dfr-scale-") as name:
-        folder = Path(name) / "r"
-        Path(name).chmod(0o755)
-        registry = Registry(ours("granian", 1), folder)
-        try:
-            subject = seed(registry, Scale(4, 300, QUICK.big, 1000), Path(name))
-            print("| blobs | artifacts | database, GB | push p50 / p99, ms | pushes /s | manifest GET /s | HEAD /s |")
-            print("|---|---|---|---|---|---|---|")
-            laid = 0
-            for amount in amounts:
-                stop = amount // 3
-                on(folder, lambda conn, first=laid, last=stop: lay(conn, first, last))
-                laid = stop
-                pushed = subject.load("push", repo="bench/small", c=16, seconds=8)
-                one = subject.load("push", repo="bench/one", c=1, seconds=4)
-                size = on(folder, lambda conn: conn.fetchval("SELECT pg_database_size(current_database())"))
-                reads = (subject.wrk("tag", 16), subject.head("blob", 16))
-                print(
-                    f"| {amount:,} | {stop:,} | {size / 1e9:.2f} | {one['p50']:.1f} / {one['p99']:.1f}"
-                    f" | {rate(pushed):.0f} | {reads[0]:,.0f} | {reads[1]:,.0f} |",
-                    flush=True,
-                )
-            print("\n| table | rows | bytes a row, indexes included |\n|---|---|---|")
-            for table, (rows, size) in on(folder, sizes).items():
-                print(f"| {table} | {rows:,} | {size / rows:.0f} |")
-        finally:
-            registry.stop()
+        folder, data = Path(name), Path(name) / "data"
+        folder.chmod(0o755)  # the private PostgreSQL runs as another user when this one is root
+        with PrivatePostgres.start(data, settings=SETTINGS) as postgres:
+            besides, freeze = asyncio.run(of_records(postgres.dsn, postgres.pid or 0, amounts, times))
+            say("one node")
+            worked = fleet.worked(postgres, data, folder, besides[-1].curves, seconds)
+            say("nodes that nobody asks")
+            idle = [
+                fleet.idle(postgres, data, folder, count, seconds)
+                for count in ((1, 2) if options.quick else (1, 2, 4, 8))
+            ]
+            say("signs of life, notifications")
+            beats = asyncio.run(of_beats(postgres.dsn, (10, 100, 1000), times))
+            told = {count: asyncio.run(fleet.told(postgres, count, times)) for count in (1, 10, 100, 400)}
+    print(f"`python bench/scale.py {' '.join(sys.argv[1:])}` on {datetime.now(UTC):%Y-%m-%d}: {machine()}.\n")
+    print(sizing.of_rows(besides[-1]))
+    print(sizing.of_calls(besides))
+    print(sizing.of_work(worked))
+    print(sizing.of_nodes(idle, beats, told))
+    print(sizing.of_amounts(besides[-1], freeze, worked))
     return 0
 
 
