@@ -406,7 +406,7 @@ CREATE TABLE tag_history (
     op_time timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX tag_history_name ON tag_history (repository_id, name, id);
-COMMENT ON TABLE tag_history IS 'Every move of every tag; from null: made, to null: removed';
+COMMENT ON TABLE tag_history IS 'Every move of every tag; from null: made, to null: removed; username empty: in another registry, by nobody knows whom';
 
 CREATE TABLE label (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -1267,6 +1267,23 @@ BEGIN
   RETURN v_answer;
 END $$;
 COMMENT ON FUNCTION blob_adopt IS 'A blob whose bytes lie at a key of another registry''s tree (null: elsewhere). linked: it was here; absent: its bytes are to be brought as in a push';
+
+CREATE FUNCTION tag_replay(p_repository bigint, p_name text, p_digests text[], p_times timestamptz[], p_username text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE v_digest text; v_last int := cardinality(p_digests);
+BEGIN
+  SELECT a.digest INTO v_digest FROM tag g JOIN artifact a ON a.id = g.artifact_id
+  WHERE g.repository_id = p_repository AND g.name = p_name FOR UPDATE OF g;
+  IF v_digest IS DISTINCT FROM p_digests[v_last] THEN RETURN 'moved'; END IF;
+  IF (SELECT count(*) FROM (SELECT FROM tag_history WHERE repository_id = p_repository AND name = p_name LIMIT 2) AS h) <> 1 THEN RETURN 'told'; END IF;
+  IF v_last > 1 AND version_of(p_name) IS NOT NULL AND EXISTS (SELECT FROM curve WHERE id = p_repository) THEN RETURN 'numbered'; END IF;
+  DELETE FROM tag_history WHERE repository_id = p_repository AND name = p_name AND from_digest IS NULL AND to_digest = v_digest
+    AND username = p_username AND op_time > p_times[v_last];
+  IF NOT FOUND THEN RETURN 'told'; END IF;
+  INSERT INTO tag_history (repository_id, name, from_digest, to_digest, username, op_time)
+  SELECT p_repository, p_name, p_digests[u.n - 1], u.digest, '', u.at FROM unnest(p_digests, p_times) WITH ORDINALITY AS u(digest, at, n) ORDER BY u.n;
+  RETURN 'replayed';
+END $$;
+COMMENT ON FUNCTION tag_replay IS 'The history of an adopted tag is what it named in the old registry, oldest first, in place of the push that brought it here; who moved it there nobody knows';
 
 CREATE FUNCTION gc_delete_held() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -16,7 +16,16 @@ from .failures import CommandError
 
 SCHEMES = {"s3": ("s3", "bucket"), "gs": ("gcs", "bucket"), "az": ("azure", "container")}
 """Driver, and the setting that names its bucket."""
-S3_VARIABLES = {"region": ("AWS_REGION", "AWS_DEFAULT_REGION"), "regionendpoint": ("AWS_ENDPOINT_URL",)}
+VARIABLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "s3": {"region": ("AWS_REGION", "AWS_DEFAULT_REGION"), "regionendpoint": ("AWS_ENDPOINT_URL",)},
+    "gcs": {"endpoint": ("STORAGE_EMULATOR_HOST",)},
+    "azure": {
+        "accountname": ("AZURE_STORAGE_ACCOUNT",),
+        "accountkey": ("AZURE_STORAGE_KEY",),
+        "serviceurl": ("AZURE_STORAGE_SERVICE_ENDPOINT",),
+    },
+}
+"""What the tools of these clouds read from the environment, beside the credentials that the drivers find themselves."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +46,8 @@ class Place:
 
 
 def place_of(config: Config, where: str, env: Mapping[str, str] = os.environ) -> Place:
-    """CommandError where it is none. A bucket is asked for with the keys and the endpoint of `storage.s3`, without that
-    section with those of the environment."""
+    """CommandError where it is none. A bucket is asked for with the keys and the endpoint of `storage.s3` (`gcs`,
+    `azure`), without that section with those of the environment."""
     url = urlsplit(where)
     if url.scheme in SCHEMES:
         return _bucket(config, url.scheme, url.netloc, url.path.strip("/"), env)
@@ -61,11 +70,13 @@ def _bucket(config: Config, scheme: str, bucket: str, folder: str, env: Mapping[
         raise CommandError(f"{scheme}://BUCKET/FOLDER is wanted")
     ours = getattr(config.storage, kind)
     if ours is None:
-        if kind != "s3":
-            raise CommandError(f"{scheme}://{bucket} can be read where storage.{kind} here says with which account")
-        found = {name: next((env[v] for v in names if env.get(v)), "") for name, names in S3_VARIABLES.items()}
+        found = {name: next((env[v] for v in names if env.get(v)), "") for name, names in VARIABLES[kind].items()}
         said = {name: value for name, value in found.items() if value}
-        return Place("s3", said | {"bucket": bucket, "rootdirectory": folder})
+        if kind == "azure" and "accountname" not in said:
+            raise CommandError(
+                f"{scheme}://{bucket}: of which account? Set AZURE_STORAGE_ACCOUNT, or storage.azure here"
+            )
+        return Place(kind, said | {named: bucket, "rootdirectory": folder})
     parameters = parameters_of(ours)
     root = ours.rootdirectory.strip("/")
     inside = None

@@ -4,9 +4,10 @@ was killed is run again.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Set
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -21,24 +22,31 @@ from ..oci.digest import Digest
 from ..oci.errors import ManifestTooLarge, ManifestUnknown, NameUnknown, ReadOnly, RegistryError
 from ..oci.manifest import Manifest, parse
 from ..oci.names import check_repository
+from ..records import adopted
 from ..records.artifacts import Actor
 from ..store import Store
 from .blobs import Bringing, Unusable
+from .projects import Projects
 from .report import RepositoryReport
-from .trees import OldRepository, Tree
+from .trees import OldRepository, Refusal, Tree
 
 AT_ONCE: Final = 8
 ACTOR: Final = Actor(SYSTEM.name)
+UNNAMED: Final = "a layer that no manifest taken over names"
+NUMBERED: Final = "its history begins here: a version's number belongs to one version alone, and there it did not"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`old` is the store whose root the tree has. place: what its keys begin with in our own store, where that holds
-    the tree too; None: it does not, and blobs are copied. project: of repositories whose names have none."""
+    the tree too; None: it does not, and blobs are copied. project: of repositories whose names have none; public:
+    projects that are made public, all others private. history: what tags named before is taken over too."""
 
     old: Driver
     place: str | None = None
     project: str = ""
+    public: Set[str] = frozenset()
+    history: bool = True
     dry_run: bool = False
     verify: bool = False
 
@@ -53,21 +61,31 @@ class Adopter:
         self._tree = tree
         self._plan = plan
         self._tell = tell
+        self.projects = Projects(store.database, plan.public, plan.dry_run)
 
     async def run(self) -> AsyncIterator[RepositoryReport]:
         """ReadOnly where the registry takes no pushes now, DriverError where the tree cannot be listed."""
         async for found in self._tree.repositories():
-            yield await _Taking(self._store, self._tree, self._plan, found, self._tell).run()
+            yield await _Taking(self._store, self._tree, self._plan, self.projects, found, self._tell).run()
 
 
 class _Taking:
     """One repository."""
 
     def __init__(
-        self, store: Store, tree: Tree, plan: Plan, found: OldRepository, tell: Callable[[str, int], None]
+        self,
+        store: Store,
+        tree: Tree,
+        plan: Plan,
+        projects: Projects,
+        found: OldRepository,
+        tell: Callable[[str, int], None],
     ) -> None:
         self._store, self._tree, self._plan, self._found, self._tell = store, tree, plan, found, tell
-        self.report = RepositoryReport(name=found.name, refused=list(found.broken))
+        self._projects = projects
+        self.report = RepositoryReport(name=found.name, refused=list(found.broken), left=list(found.left))
+        self._blobs: set[Digest] = set()
+        self._tags: list[str] = []
         self._done = 0
         self._room = asyncio.Semaphore(AT_ONCE)
 
@@ -75,13 +93,21 @@ class _Taking:
         """Images before the indexes that list them, and both in the order in which they came."""
         try:
             self.report.repository = self._named()
+            if self._found.manifests:
+                await self._projects.ready(self.report.repository)
+        except ReadOnly:
+            raise
         except RegistryError as error:
             self.report.refuse(self._found.name, error.message)
             return self.report
-        if not self._found.manifests:
-            return self.report
+        if self._found.manifests:
+            await self._take_all()
+        self.report.left += [Refusal(layer, UNNAMED) for layer in sorted(self._found.layers - self._blobs)]
+        return self.report
+
+    async def _take_all(self) -> None:
         self._repository = LocalRepository(self._store, SYSTEM, self.report.repository, ACTOR)
-        self._bringing = Bringing(self._store, self._tree, self._plan, self.report)
+        self._bringing = Bringing(self._store, self._tree, self._plan, self._found.layers, self.report)
         try:
             for level in await self._levels():
                 async with asyncio.TaskGroup() as group:
@@ -90,7 +116,7 @@ class _Taking:
                         group.create_task(self._take(digest)).add_done_callback(lambda _: self._room.release())
         except ExceptionGroup as group_error:
             raise group_error.exceptions[0] from None
-        return self.report
+        await self._replay()
 
     def _named(self) -> str:
         if "/" in self._found.name:
@@ -151,12 +177,14 @@ class _Taking:
         manifest = await self._read(digest)
         if manifest is None:
             return
-        here, tags = await self._names(digest) is not None, []
+        here, tags, kept = await self._names(digest) is not None, [], []
         for tag in sorted(tag for tag, named in self._found.tags.items() if named == digest):
             held = await self._names(tag)
             if held is None:
                 tags.append(tag)
-            elif held != digest:
+            elif held == digest:
+                kept.append(tag)
+            else:
                 self.report.refuse(tag, f"the tag is here already, and names {held}; there it names {digest}")
         self.report.known += here
         if not here:
@@ -166,6 +194,24 @@ class _Taking:
             await self._repository.push_manifest(body, manifest.media_type, digest, tags)
         self.report.manifests += not here
         self.report.tags += len(tags)
+        self._blobs.update(blob.digest for blob in manifest.blobs)
+        self._tags += tags if self._plan.dry_run else kept + tags
+
+    async def _replay(self) -> None:
+        """What tags that are here now named before."""
+        past = {tag: self._found.past[tag] for tag in sorted(self._tags) if tag in self._found.past}
+        if not past or not self._plan.history:
+            return
+        repository_id = 0 if self._plan.dry_run else await self._repository.ensure()
+        for tag, named in past.items():
+            answer: adopted.Replay = "replayed"
+            if not self._plan.dry_run:
+                moves = [(each.digest, datetime.fromtimestamp(each.at, UTC)) for each in named]
+                answer = await adopted.replay(self._store.database, repository_id, tag, moves, ACTOR.username)
+            if answer == "replayed":
+                self.report.moves += len(named)
+            elif answer == "numbered":
+                self.report.left.append(Refusal(tag, NUMBERED))
 
     async def _names(self, reference: str) -> Digest | None:
         """What a tag or digest names here."""

@@ -2,8 +2,9 @@
 
 import asyncio
 import hashlib
+from collections.abc import Set
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dataforge_registry.drivers.base import NotFound
 
@@ -14,10 +15,13 @@ from ..oci.manifest import Descriptor, Manifest
 from ..records import adopted
 from ..store import Store
 from .report import RepositoryReport
-from .trees import Tree
+from .trees import Refusal, Tree
 
 if TYPE_CHECKING:
     from .adopter import Plan
+
+
+FOREIGN: Final = "a foreign layer: its manifest says where its bytes are to be had, and they are not in the tree"
 
 
 class Unusable(Exception):
@@ -27,16 +31,19 @@ class Unusable(Exception):
 class Bringing:
     """For one repository: each blob once."""
 
-    def __init__(self, store: Store, tree: Tree, plan: "Plan", report: RepositoryReport) -> None:
-        self._store, self._tree, self._plan, self._report = store, tree, plan, report
+    def __init__(self, store: Store, tree: Tree, plan: "Plan", layers: Set[Digest], report: RepositoryReport) -> None:
+        self._store, self._tree, self._plan, self._layers, self._report = store, tree, plan, layers, report
+        self._foreign: set[Digest] = set()
         self._under_way: dict[Digest, asyncio.Future[None]] = {}
 
     async def all(self, repository: LocalRepository, manifest: Manifest) -> None:
-        """Every blob that a manifest names and that is meant to be in a registry. Unusable, DriverError,
-        RegistryError: one is not to be had. Nothing was recorded if it is seen before the first."""
-        wanted = list({blob.digest: blob for blob in manifest.blobs if not blob.foreign}.values())
-        for blob in wanted:
-            await self._check(blob)
+        """Every blob that a manifest names and that is meant to be in a registry, foreign ones where they are there
+        all the same. Unusable, DriverError, RegistryError: one is not to be had. Nothing was recorded if it is seen
+        before the first."""
+        wanted = []
+        for blob in {blob.digest: blob for blob in sorted(manifest.blobs, key=lambda each: not each.foreign)}.values():
+            if await self._is_wanted(blob):
+                wanted.append(blob)
         if not self._plan.dry_run:
             repository_id = await repository.ensure()
         for blob in wanted:
@@ -53,6 +60,19 @@ class Bringing:
                 mine.exception()  # heard here, whoever else waits
                 raise
             mine.set_result(None)
+
+    async def _is_wanted(self, blob: Descriptor) -> bool:
+        try:
+            if not blob.foreign or blob.digest in self._layers:
+                await self._check(blob)
+                return True
+        except Unusable:
+            if not blob.foreign:
+                raise
+        if blob.digest not in self._foreign:
+            self._foreign.add(blob.digest)
+            self._report.left.append(Refusal(blob.digest, FOREIGN))
+        return False
 
     async def _check(self, blob: Descriptor) -> None:
         key = self._tree.key(blob.digest)

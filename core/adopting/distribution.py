@@ -5,11 +5,13 @@ docker/registry/v2/repositories/<name>/_manifests/revisions/sha256/<hex>/link
 docker/registry/v2/repositories/<name>/_manifests/tags/<tag>/current/link
 docker/registry/v2/repositories/<name>/_manifests/tags/<tag>/index/sha256/<hex>/link    what it named, now or before
 docker/registry/v2/repositories/<name>/_layers/sha256/<hex>/link
+docker/registry/v2/repositories/<name>/_uploads/<uuid>/...                             uploads that did not end
 
-A link is a file that holds a digest. Layers are not asked for: what counts is what the manifests name.
+A link is a file that holds a digest. What counts is what the manifests name, whatever layers are linked.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -20,22 +22,26 @@ from dataforge_registry.drivers.base import Driver, DriverError
 from ..oci.digest import Digest
 from ..oci.errors import RegistryError
 from ..oci.names import is_tag
+from .past import Untold, past_of
 from .trees import OldRepository, Refusal
 
 ROOT: Final = "docker/registry/v2/"
 BASE: Final = f"{ROOT}repositories/"
 AT_ONCE: Final = 16
+DELETED: Final = "deleted there: only the history of a tag knows of it"
+UPLOAD: Final = "an upload that did not end"
 LINK: Final = 256
 """Bytes of a link that are read: the longest digest has 135."""
 
 
 @dataclass
 class _Met:
-    """A repository on its way: tag -> what its index links say, tags with a current link."""
+    """A repository on its way: tag -> digest -> time of its index link, tag -> time of its current link."""
 
     found: OldRepository
-    indexed: dict[str, list[str]] = field(default_factory=dict)
-    current: list[str] = field(default_factory=list)
+    indexed: dict[str, dict[Digest, float]] = field(default_factory=dict)
+    current: dict[str, float] = field(default_factory=dict)
+    uploads: set[str] = field(default_factory=set)
 
 
 class DistributionTree:
@@ -58,22 +64,25 @@ class DistributionTree:
                 yield await self._read(met)
                 met = None
             met = met or _Met(OldRepository(name))
-            if part == "_manifests":
-                self._note(met, rest, stat.modified, stat.key)
+            try:
+                self._note(met, [part, *rest], stat.modified)
+            except RegistryError as error:
+                met.found.broken.append(Refusal(stat.key, error.message))
         if met is not None:
             yield await self._read(met)
 
-    def _note(self, met: _Met, rest: list[str], modified: float, key: str) -> None:
-        match rest:
-            case ["revisions", algorithm, text, "link"]:
-                try:
-                    met.found.manifests[Digest.parse(f"{algorithm}:{text}")] = modified
-                except RegistryError as error:
-                    met.found.broken.append(Refusal(key, error.message))
-            case ["tags", tag, "current", "link"]:
-                met.current.append(tag)
-            case ["tags", tag, "index", algorithm, text, "link"]:
-                met.indexed.setdefault(tag, []).append(f"{algorithm}:{text}")
+    def _note(self, met: _Met, path: list[str], modified: float) -> None:
+        match path:
+            case ["_manifests", "revisions", algorithm, text, "link"]:
+                met.found.manifests[Digest.parse(f"{algorithm}:{text}")] = modified
+            case ["_manifests", "tags", tag, "current", "link"]:
+                met.current[tag] = modified
+            case ["_manifests", "tags", tag, "index", algorithm, text, "link"]:
+                met.indexed.setdefault(tag, {})[Digest.parse(f"{algorithm}:{text}")] = modified
+            case ["_layers", algorithm, text, "link"]:
+                met.found.layers.add(Digest.parse(f"{algorithm}:{text}"))
+            case ["_uploads", upload, *_]:
+                met.uploads.add(upload)
 
     async def _read(self, met: _Met) -> OldRepository:
         found, folder = met.found, f"{BASE}{met.found.name}/_manifests/"
@@ -91,10 +100,23 @@ class DistributionTree:
                 found.broken.append(Refusal(tag, f"the tag names {named!r}, which is no manifest of the repository"))
             else:
                 found.tags[tag] = Digest(named)
+                self._remember(met, tag)
         for tag, before in met.indexed.items():
             if tag not in met.current:
                 found.broken.append(Refusal(tag, f"the tag has no current link; once it named {', '.join(before)}"))
+        deleted = {digest for named in met.indexed.values() for digest in named} - found.manifests.keys()
+        told = {each.what for each in found.broken}
+        found.left += [Refusal(digest, DELETED) for digest in sorted(deleted - told)]
+        found.left += [Refusal(upload, UPLOAD) for upload in sorted(met.uploads)]
         return found
+
+    def _remember(self, met: _Met, tag: str) -> None:
+        found = met.found
+        try:
+            indexed = met.indexed.get(tag, {})
+            found.past[tag] = past_of(found.tags[tag], met.current[tag], indexed, time.time())
+        except Untold as error:
+            found.left.append(Refusal(tag, f"its history begins here: {error}"))
 
     async def _links(self, keys: list[str]) -> list[str]:
         found: list[str] = []

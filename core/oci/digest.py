@@ -8,7 +8,10 @@ from .errors import DigestInvalid, DigestUnsupported
 
 LENGTHS = {"sha256": 64, "sha512": 128}
 _GRAMMAR = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+")
-_BLOB_KEY = re.compile(r"blobs/(?P<algorithm>sha256|sha512)/\w\w/\w\w/(?P<hex>[a-f0-9]+)(?:\.g\d+)?")
+_BLOB_KEY = re.compile(
+    r"(?:.+/)?blobs/(?P<algorithm>sha256|sha512)/(?:\w\w/){0,2}(?P<hex>[a-f0-9]+)(?:\.g\d+|/data)?", re.DOTALL
+)
+"""Ours, and those of adopted trees: distribution's `.../blobs/sha256/a3/<hex>/data`, an image layout's."""
 _HEX = re.compile(r"[a-f0-9]+")
 
 

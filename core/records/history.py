@@ -55,12 +55,12 @@ async def repository(database: Database, project: str, name: str) -> int | None:
 
 
 async def as_of(database: Database, repository_id: int, tag: str, at: datetime) -> str:
-    """The digest that a tag named at a time; ManifestUnknown where it named nothing, or what is deleted since."""
+    """The digest that a tag named at a time; ManifestUnknown where it named nothing, or what is not here any more."""
     row = await fetchrow(database, SELECT_AS_OF, repository_id, tag, at)
     if row is None or row["to_digest"] is None:
         raise ManifestUnknown(f"the tag {tag} named nothing at {at.isoformat()}")
     if not row["live"]:
-        raise ManifestUnknown(f"{tag} named {row['to_digest']} at {at.isoformat()}, which is deleted since")
+        raise ManifestUnknown(f"{tag} named {row['to_digest']} at {at.isoformat()}, which is not here any more")
     return str(row["to_digest"])
 
 

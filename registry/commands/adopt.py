@@ -1,10 +1,11 @@
 """`dfr adopt`: repositories of another registry, or of an OCI image layout, become this one's."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +14,7 @@ from ..failures import CommandError
 from .options import ConfigFile, DataFolder, on_disk, read
 
 if TYPE_CHECKING:
+    from ...core.adopting.projects import Projects
     from ...core.adopting.report import Counts, RepositoryReport
     from ...core.records.database import Connection, Database
     from ..places import Place
@@ -36,6 +38,12 @@ def adopt(
     oci_layout: Annotated[str, typer.Option(metavar="PATH", help="An OCI image layout instead.")] = "",
     repository: Annotated[str, typer.Option(help="The repository that an image layout becomes.")] = "",
     project: Annotated[str, typer.Option(help="The project of repositories whose names have none.")] = "",
+    public: Annotated[
+        list[str] | None, typer.Option(metavar="PROJECT", help="A project that is made public; the others are private.")
+    ] = None,
+    no_history: Annotated[
+        bool, typer.Option("--no-history", help="Tags begin here: the times of the tree's links are those of a copy.")
+    ] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Hash blobs that stay where they are, too.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write all numbers and refusals as JSON.")] = None,
@@ -63,17 +71,19 @@ def adopt(
 
     place = place_of(settings, distribution_root or oci_layout)
 
-    async def work(database: "Database", complete: Config) -> "list[RepositoryReport]":
-        options: dict[str, str | bool] = {"project": project, "dry_run": dry_run, "verify": verify}
+    async def work(database: "Database", complete: Config) -> "tuple[list[RepositoryReport], Projects]":
+        options: dict[str, Any] = {"project": project, "dry_run": dry_run, "verify": verify}
+        options |= {"public": frozenset(public or ()), "history": not no_history}
         return await _adopted(database, complete, place, repository, options)
 
     try:
-        found = with_database(settings, work, connections=8)
+        found, projects = with_database(settings, work, connections=8)
     except NoLayout as error:
         raise CommandError(str(error)) from None
     if report is not None:
-        report.write_text(json.dumps({"dry_run": dry_run, "repositories": [each.plain() for each in found]}, indent=1))
-    _tell(found)
+        whole = {"dry_run": dry_run, "projects": projects.found, "repositories": [each.plain() for each in found]}
+        report.write_text(json.dumps(whole, indent=1))
+    _tell(found, projects)
     if dry_run:
         print("nothing was changed (--dry-run)")
     raise typer.Exit(1 if any(each.refused for each in found) else 0)
@@ -91,8 +101,8 @@ def _confirm(settings: Config) -> None:
 
 
 async def _adopted(
-    database: "Database", complete: Config, place: "Place", name: str, options: "dict[str, str | bool]"
-) -> "list[RepositoryReport]":
+    database: "Database", complete: Config, place: "Place", name: str, options: "dict[str, Any]"
+) -> "tuple[list[RepositoryReport], Projects]":
     from ...core.access import SYSTEM
     from ...core.adopting.adopter import Adopter, Plan
     from ...core.adopting.distribution import DistributionTree
@@ -106,7 +116,7 @@ async def _adopted(
     driver, old = open_store(complete), place.open()
     store = Store(database, driver, replace(limits(complete), autocreate=True), PullLog(database))
     try:
-        plan = Plan(old, place.inside, **options)  # type: ignore[arg-type]  # of the names above
+        plan = Plan(old, place.inside, **options)
         tree = LayoutTree(old, name) if name else DistributionTree(old)
         if place.inside is not None and not plan.dry_run:
             await database.run(lambda conn: keep_trees(conn, SYSTEM))
@@ -117,31 +127,50 @@ async def _adopted(
             async for each in adopter.run():
                 found.append(each)
                 bar.update(task, completed=len(found))
-        return found
+        return found, adopter.projects
     finally:
         await store.settle()
         await old.close()
         await driver.close()
 
 
-def _tell(found: "Sequence[RepositoryReport]") -> None:
+def _tell(found: "Sequence[RepositoryReport]", projects: "Projects") -> None:
     from ...core.adopting.report import Counts
     from . import screen
 
+    left = Counter(refusal.why for each in found for refusal in each.left)
+    for why, count in sorted(left.items()):
+        typer.echo(screen.plain(f"left out: {count} times: {why}"), err=True)
+    for name in projects.unmet():
+        typer.echo(screen.plain(f"--public {name}: nothing of the old registry is in a project of that name"), err=True)
     total, refused = Counts(), [(each.name, refusal) for each in found for refusal in each.refused]
     for name, refusal in refused[:SHOWN]:
         typer.echo(screen.plain(f"refused: {name}: {refusal.what}: {refusal.why}"), err=True)
     if len(refused) > SHOWN:
         typer.echo(f"refused: and {len(refused) - SHOWN} more (--report FILE has all)", err=True)
-    table = screen.table("repository", "tags", "manifests", "here already", "blobs in place", "copied", "refused")
+    table = screen.table(
+        "repository",
+        "tags",
+        "moves of tags",
+        "manifests",
+        "here already",
+        "blobs in place",
+        "copied",
+        "refused",
+        "left out",
+    )
     for each in found:
         total.add(each)
-        table.add_row(screen.plain(each.repository or each.name), *_columns(each), str(len(each.refused)))
-    table.add_row(f"{len(found)} repositories", *_columns(total), str(len(refused)))
+        table.add_row(
+            screen.plain(each.repository or each.name), *_columns(each), str(len(each.refused)), str(len(each.left))
+        )
+    table.add_row(f"{len(found)} repositories", *_columns(total), str(len(refused)), str(left.total()))
     screen.console().print(table)
+    for name, what in sorted(projects.found.items()):
+        print(screen.plain(f"project {name}: {what}"))
 
 
 def _columns(counts: "Counts") -> tuple[str, ...]:
     in_place = f"{counts.in_place} ({counts.in_place_bytes} bytes)"
     copied = f"{counts.copied} ({counts.copied_bytes} bytes)"
-    return str(counts.tags), str(counts.manifests), str(counts.known), in_place, copied
+    return str(counts.tags), str(counts.moves), str(counts.manifests), str(counts.known), in_place, copied

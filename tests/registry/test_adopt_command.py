@@ -103,8 +103,14 @@ def test_buckets_of_other_kinds(tmp_path: Path) -> None:
     place = place_of(azure, "az://wells/old", {})
     assert (place.kind, place.inside, place.parameters["rootdirectory"]) == ("azure", "old/", "old")
     asyncio.run(place.open().close())
-    with pytest.raises(CommandError, match=r"storage\.gcs here says with which account"):
-        place_of(azure, "gs://wells", {})
+    bare = place_of(azure, "gs://wells/x", {"STORAGE_EMULATOR_HOST": "http://here"})
+    assert (bare.parameters, bare.inside) == (
+        {"bucket": "wells", "rootdirectory": "x", "endpoint": "http://here"}, None
+    )  # fmt: skip
+    named = place_of(google, "az://wells", {"AZURE_STORAGE_ACCOUNT": "us", "AZURE_STORAGE_KEY": "a2V5"})
+    assert (named.kind, named.parameters["accountname"], named.inside) == ("azure", "us", None)
+    with pytest.raises(CommandError, match="AZURE_STORAGE_ACCOUNT"):
+        place_of(google, "az://wells", {})
 
 
 @pytest.mark.parametrize("where", ["s3://", "ftp://host/folder"])

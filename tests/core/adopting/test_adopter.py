@@ -4,24 +4,20 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import pytest_asyncio
 import requests
 
 from dataforge_registry.core.access import SYSTEM
 from dataforge_registry.core.adopting.adopter import Adopter, Plan
 from dataforge_registry.core.adopting.distribution import DistributionTree
 from dataforge_registry.core.adopting.layout import LayoutTree, NoLayout
-from dataforge_registry.core.adopting.report import RepositoryReport
 from dataforge_registry.core.backup import backup, restore
 from dataforge_registry.core.oci import media
 from dataforge_registry.core.oci.digest import Digest
 from dataforge_registry.core.oci.errors import ReadOnly
 from dataforge_registry.core.records import adopted, settings
 from dataforge_registry.core.records.database import Database
-from dataforge_registry.core.work.fsck import Fsck
 from dataforge_registry.core.work.migrate import Migration
 from dataforge_registry.core.work.scrub import Scrub
 from dataforge_registry.drivers import open_driver
@@ -33,37 +29,11 @@ from ...clients.layout import write_layout
 from ...conftest import Databases
 from ...drivers.stores import versitygw
 from ..gc.conftest import LARGE, LEASE, Yard
+from .conftest import adopt, whole
 from .trees import ROOT, Tree
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 BIG = b"big" * LARGE
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def yard(database: Database, tmp_path: Path) -> AsyncIterator[Yard]:
-    """A registry whose store has another registry's tree in a folder."""
-    yield Yard(database, FilesystemDriver(str(tmp_path / "store")))
-
-
-@pytest.fixture
-def old(tmp_path: Path) -> FilesystemDriver:
-    return FilesystemDriver(str(tmp_path / "store" / "harbor"))
-
-
-async def adopt(yard: Yard, old: Driver, place: str | None = "harbor/", **options: Any) -> dict[str, RepositoryReport]:
-    if place is not None and not options.get("dry_run"):
-        await yard.database.run(lambda conn: adopted.keep_trees(conn, SYSTEM))
-    adopter = Adopter(yard.store, DistributionTree(old), Plan(old, place, **options))
-    return {each.name: each async for each in adopter.run()}
-
-
-async def whole(yard: Yard) -> None:
-    assert [
-        each async for each in Fsck(yard.database, yard.driver, grace=-LEASE).run() if "copy" not in each.kind
-    ] == []
-    scrub = Scrub(yard.database, yard.driver)
-    assert {each.verdict async for each in scrub.run(0, await scrub.last())} <= {"good"}
-    assert await yard.violations() == []
 
 
 async def filled(old: Driver) -> dict[str, Digest]:

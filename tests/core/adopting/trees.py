@@ -38,8 +38,8 @@ class Tree:
         folder = f"repositories/{name}/_manifests"
         await self.put(f"{folder}/revisions/sha256/{digest.hex}/link", digest.encode())
         for tag in tags:
-            await self.put(f"{folder}/tags/{tag}/current/link", digest.encode())
             await self.put(f"{folder}/tags/{tag}/index/sha256/{digest.hex}/link", digest.encode())
+            await self.put(f"{folder}/tags/{tag}/current/link", digest.encode())
         return digest
 
     async def image(self, name: str, *layers: bytes, tags: tuple[str, ...] = (), **more: Any) -> Digest:
