@@ -81,10 +81,11 @@ def _frame(source: Any, logical: _Logical, findings: list[str], limits: Limits) 
     implicit = not source.index_type  # RP66 V1 5.7.1: without one, rows are counted and no channel is the index
     if len(channels) + implicit < 2:
         raise CurveError("it has an index and no channel on it")
+    rows = len(source.logicalfile.fdata_index.get(source.fingerprint, ()))
+    limits.check_samples(rows, max(1, source.dtype(strict=False).itemsize // 4), f"frame {source.name}")
     data = source.curves(strict=False)
     if not len(data):
         raise CurveError("it has no rows")
-    limits.check_samples(len(data), max(1, data.dtype.itemsize // 4), f"frame {source.name}")
     fields = data.dtype.names  # the row number, then the channels in order
     at = 0 if implicit else 1
     printed = "" if implicit else str(channels[0].units or "").strip()

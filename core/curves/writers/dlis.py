@@ -25,7 +25,7 @@ from ..windows.aligned import Aligned, Column
 from .extent import Extent, direction_of
 
 ABSENT = -999.25
-_PIECE = 1 << 20
+_PIECE, _ROWS = 1 << 20, 1 << 12
 _CREATED = "1970/01/01 00:00:00"  # not the clock: an export made twice has the same bytes
 _INDEX_TYPES = {"MD": "BOREHOLE-DEPTH", "TVD": "VERTICAL-DEPTH", "TIME": "NON-STANDARD", "INDEX": "NON-STANDARD"}
 
@@ -84,7 +84,8 @@ def write_dlis(chunks: Sequence[Aligned]) -> Iterator[bytes]:
     )
     with tempfile.TemporaryDirectory(prefix="dfr-") as folder:
         path = Path(folder) / "export.dlis"
-        file.write(path)
+        # Unasked it takes all rows at once, and a buffer of 4 GiB for them.
+        file.write(path, input_chunk_size=_ROWS, output_chunk_size=_PIECE)
         with path.open("rb") as made:
             while piece := made.read(_PIECE):
                 yield piece

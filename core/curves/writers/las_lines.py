@@ -13,6 +13,7 @@ from ..windows.aligned import Aligned
 from .texts import Printed
 
 _NULLS = ("-999.25", "-9999", "-99999", "-999999.25", "-1.0E+30")
+_PARTING = r"[.:\s\x00-\x1f\x7f]+"
 
 
 class Labels:
@@ -33,8 +34,8 @@ class Labels:
 
 
 def _mnemonic(name: str) -> str:
-    plain = re.sub(r"[.:\s\x00-\x1f\x7f]+", "_", name).strip("_").lstrip("~#")
-    return plain or "UNKNOWN"
+    plain = re.sub(rf"^{_PARTING}|{_PARTING}$", "", name)
+    return re.sub(_PARTING, "_", plain).lstrip("~#") or "UNKNOWN"
 
 
 def header_line(mnemonic: str, unit: str, value: str, description: str) -> str:

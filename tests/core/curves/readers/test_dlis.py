@@ -1,5 +1,6 @@
 """DLIS and LIS files: every value as dlisio reads it, odd frames and channels told and left out."""
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def written(path: Path, frames: dict[str, dict[str, tuple[npt.NDArray[Any], str]
             for channel, (data, unit) in channels.items()
         ]
         logical.add_frame(name, channels=made, index_type="BOREHOLE-DEPTH")
-    file.write(path)
+    file.write(path, output_chunk_size=1 << 20)  # of 4 GiB unasked
     return path
 
 
@@ -151,6 +152,18 @@ def test_too_much_is_refused(tmp_path: Path) -> None:
         read_frames(path, limits=Limits(samples=50))
     with pytest.raises(CurveError, match="at most 100 are read"):
         read_frames(path, limits=Limits(file_bytes=100))
+
+
+def test_too_much_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    wide = np.zeros((50, 200_000), np.uint8)
+    frames = {"MAIN": {"DEPT": (np.arange(50.0), "m"), "IMG": (wide, "")}}
+    path = written(tmp_path / "wide.dlis", frames)
+    tracemalloc.start()
+    with pytest.raises(CurveError, match="holds 50 rows of 50,003 values"):
+        read_frames(path, limits=Limits(samples=1_000_000))
+    taken = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert taken < wide.nbytes / 2
 
 
 def test_an_index_is_what_its_shortest_text_says() -> None:

@@ -198,50 +198,6 @@ def test_las_is_read_by_lasio(tables: Any) -> None:
         assert np.array_equal(las["GR"], wanted, equal_nan=True)
 
 
-def test_dlis_is_read_by_dlisio(tables: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("dliswriter")
-    dlis = pytest.importorskip("dlisio").dlis
-    curves = [
-        Curve("GR", "GAPI", FLOATS, "gamma ray"),
-        Curve("IMG", "dB", IMAGE),
-        Curve("N", "", COUNTS),
-        Curve("RÖHRE", "µs", pa.array([1.0, 2.0, 3.0, 4.0], pa.float64())),
-        Curve("I", "", pa.array([1, 2, 3, 4], pa.int16())),
-    ]
-    aligned = tables.of(curves, tables.index(4, direction="up"))
-    path = tmp_path / "x.dlis"
-    path.write_bytes(made(Format.dlis, aligned))
-    with dlis.load(str(path)) as (file, *rest):
-        assert not rest
-        (frame,) = file.frames
-        assert file.origins[0].well_name == "Hole 1"
-        assert (frame.direction, frame.index_type, frame.spacing) == ("DECREASING", "BOREHOLE-DEPTH", -0.1524)
-        assert [(channel.name, channel.units) for channel in frame.channels] == [
-            ("DEPT", "m"), ("GR", "gAPI"), ("IMG", "dB"), ("N", None), ("R?HRE", "us"), ("I", None),
-        ]  # fmt: skip
-        found = frame.curves()
-        assert found["DEPT"].tolist() == [1000.4572, 1000.3048, 1000.1524, 1000.0]
-        assert found["GR"].tolist() == [1234.125, -0.25, -999.25, 1.5]
-        assert found["IMG"].tolist() == [[4, 5], [3, -999.25], [-999.25, -999.25], [1, 2]]
-        assert found["N"].tolist() == [200, -999.25, 2, 1]
-        assert found["I"].dtype == np.int16
-    assert made(Format.dlis, aligned) == path.read_bytes()
-    assert capfd.readouterr() == ("", "")
-
-
-@pytest.mark.parametrize(
-    ("curve", "index", "said"),
-    [
-        (Curve("LITH", "", WORDS), {}, "LITH holds texts"),
-        (Curve("GR", "", FLOATS), {"scale": None}, "dates and times"),
-    ],
-)
-def test_what_dlis_cannot_hold_is_refused(tables: Any, curve: Curve, index: dict[str, Any], said: str) -> None:
-    pytest.importorskip("dliswriter")
-    with pytest.raises(CurveError, match=said):
-        made(Format.dlis, tables.of([curve], tables.index(4, **index)))
-
-
 @pytest.mark.parametrize("kind", list(Format))
 def test_an_empty_window(tables: Any, kind: Format) -> None:
     empty = everything(tables).slice(0, 0)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from dataforge_registry.core.curves.model import Curve
@@ -73,6 +73,7 @@ def test_any_texts_come_back(tables: Any, values: list[str | None]) -> None:
 
 
 @calm
+@example(named=[("_", "", ""), ("_A_", "", "")], well="0")
 @given(
     st.lists(st.tuples(words, words, words), min_size=1, max_size=4),
     words.filter(lambda name: name.strip()),
