@@ -19,7 +19,7 @@ from .azure_errors import code_of
 from .azure_settings import Settings
 from .base import NotFound, Stat, Unavailable
 from .objects import Piece
-from .parts import each
+from .parts import each, size_of
 from .streams import Body, Stream
 
 COPIED: Final = 64 * 1024 * 1024
@@ -39,13 +39,19 @@ class AzureStore:
         self._calls = Calls(settings)
 
     async def put(self, name: str, content: bytes | BytesIO) -> None:
-        """See ObjectStore.put: one request, however long."""
-        whole = content if isinstance(content, bytes) else content.getvalue()
+        """See ObjectStore.put: one request, however long. The client reads a file whole and holds what it read until a
+        collection, so it is given nothing, and its request the file."""
+        body = BytesIO(content) if isinstance(content, bytes) else content
+        size = size_of(body)
+
+        def instead(request: Any) -> None:
+            request.http_request.data = body
 
         async def call(container: ContainerClient) -> None:
-            await container.upload_blob(self._named(name), whole, length=len(whole), overwrite=True)
+            body.seek(0)
+            await container.upload_blob(self._named(name), b"", length=size, overwrite=True, raw_request_hook=instead)
 
-        await self._calls.call("put", name, call)
+        await self._calls.call("put", name, call, size)
 
     async def get(self, name: str, start: int = 0, stop: int | None = None) -> AsyncGenerator[bytes, None]:
         """See ObjectStore.get. A connection that breaks is made again where it broke, of the same object only."""
@@ -118,7 +124,7 @@ class AzureStore:
             target = container.get_blob_client(self._named(name))
             await target.start_copy_from_url(link, requires_sync=True, **said)
 
-        await self._calls.call("copy to", name, call)
+        await self._calls.call("copy to", name, call, source.size)
 
     async def join(self, name: str, sources: Sequence[Piece], rest: bytes) -> None:
         """See ObjectStore.join: blocks that the store copies, of at most COPIED bytes each, and their list."""
@@ -131,13 +137,13 @@ class AzureStore:
                 link, said = await self._source(piece)
                 await container.get_blob_client(self._named(name)).stage_block_from_url(block, link, at, size, **said)
 
-            await self._calls.call("copy a block to", name, call)
+            await self._calls.call("copy a block to", name, call, size)
 
         async def last(block: str) -> None:
             async def call(container: ContainerClient) -> None:
                 await container.get_blob_client(self._named(name)).stage_block(block, BytesIO(rest), len(rest))
 
-            await self._calls.call("put a block of", name, call)
+            await self._calls.call("put a block of", name, call, len(rest))
 
         blocks = [partial(copied, block, *span) for block, span in zip(ids, spans, strict=False)]
         await each([*blocks, *([partial(last, ids[-1])] if rest else [])])

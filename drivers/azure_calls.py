@@ -5,13 +5,11 @@ used: it fetches 32 MiB before it gives a byte. A read is a request of our own h
 """
 
 import asyncio
-import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
@@ -25,12 +23,8 @@ from yarl import URL
 from .azure_errors import FAILURES, ReadFailed, driver_error, passes, status_of
 from .azure_settings import Settings
 from .base import Unavailable
+from .tries import tried
 
-DEADLINE: Final = 120.0
-"""Seconds a call may take with its tries."""
-TRIES: Final = 4
-PAUSE: Final = 0.3
-"""Seconds before the second try, doubled for each next and spread by chance."""
 AT_ONCE: Final = 64
 """Calls of a process under way at once: the rest wait here and not in the store's backlog."""
 CONNECTIONS: Final = 512
@@ -72,9 +66,15 @@ class Calls:
         self._made: Clients | None = None
         self._delegation: tuple[UserDelegationKey | None, float] = (None, 0.0)
 
-    async def call(self, what: str, name: str, function: Callable[[ContainerClient], Awaitable[T]]) -> T:
-        """What the function makes of the container's client; its errors in the drivers' words."""
-        return await self._tried(f"{what} {name}", lambda: self._with_container(function))
+    async def call(self, what: str, name: str, function: Callable[[ContainerClient], Awaitable[T]], size: int = 0) -> T:
+        """What the function makes of the container's client; its errors in the drivers' words. size: bytes that it
+        sends, or that the store copies."""
+
+        async def once() -> T:
+            return await function((await self._clients()).container)
+
+        async with self._room:
+            return await _tried(f"{what} {name}", once, size)
 
     async def read(self, name: str, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         """The answer to a GET of a blob, its body not read yet; whoever has it closes it."""
@@ -91,7 +91,8 @@ class Calls:
                 raise ReadFailed(answer.status, answer.headers.get("x-ms-error-code", ""))
             return answer
 
-        return await self._tried(f"read {name}", once)
+        async with self._room:
+            return await _tried(f"read {name}", once)
 
     async def source(self, name: str) -> tuple[str, str]:
         """Where a blob is read, and the token to show there; none where the address is signed itself."""
@@ -114,13 +115,6 @@ class Calls:
         await self._open.aclose()
         self._made = None
 
-    async def _with_container(self, function: Callable[[ContainerClient], Awaitable[T]]) -> T:
-        return await function((await self._clients()).container)
-
-    async def _tried(self, what: str, once: Callable[[], Awaitable[T]]) -> T:
-        async with self._room:
-            return await _again_and_again(what, once)
-
     async def _delegated(self, seconds: int) -> UserDelegationKey | None:
         """The key by which this identity signs links that are good for so long."""
         async with self._alone:
@@ -131,7 +125,7 @@ class Calls:
             end = now + timedelta(seconds=max(DELEGATION, 2 * seconds))
             service = (await self._clients()).service
             try:
-                key = await _again_and_again(
+                key = await _tried(
                     "ask for a key that signs links",
                     lambda: service.get_user_delegation_key(now - timedelta(minutes=5), end),
                 )
@@ -186,28 +180,12 @@ class Calls:
             transport=transport,
             retry_total=0,
             max_single_put_size=SINGLE,
-            raw_request_hook=_in_pieces,
         )
         return Clients(session, service, service.get_container_client(settings.container), credential)
 
 
-async def _again_and_again(what: str, once: Callable[[], Awaitable[T]]) -> T:
-    tries = 1
+async def _tried(what: str, once: Callable[[], Awaitable[T]], size: int = 0) -> T:
     try:
-        async with asyncio.timeout(DEADLINE):
-            while True:
-                try:
-                    return await once()
-                except FAILURES as error:
-                    if tries == TRIES or not passes(error):
-                        raise
-                await asyncio.sleep(PAUSE * 2 ** (tries - 1) * random.uniform(0.5, 1.5))
-                tries += 1
+        return await tried(once, lambda error: isinstance(error, FAILURES) and passes(error), size)
     except FAILURES as error:
         raise driver_error(error, what) from error
-
-
-def _in_pieces(request: Any) -> None:
-    """Send a body as a file is sent, a piece at a time: bytes are copied whole into the socket's buffer."""
-    if isinstance(request.http_request.data, bytes):
-        request.http_request.data = BytesIO(request.http_request.data)

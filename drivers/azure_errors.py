@@ -67,7 +67,7 @@ def _said(error: Exception, code: str) -> str:
     if status_of(error) is not None:
         return f"{code or status_of(error)}: {lines[0]}"
     if isinstance(error, TimeoutError):
-        return "no answer within the time it may take"
+        return lines[0]
     return f"{lines[0]} (reached by storage.azure.serviceurl, or accountname and realm)"
 
 

@@ -6,7 +6,6 @@ generation that it began with.
 """
 
 import asyncio
-import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -27,12 +26,9 @@ from .gcs_settings import Settings
 from .objects import Piece
 from .parts import each
 from .streams import Body, Stream
+from .tries import tried
 
 GOOGLE: Final = "https://storage.googleapis.com"
-DEADLINE: Final = 120.0
-"""Seconds a call may take with its retries, and as long again for each GiB that the store copies."""
-PAUSES: Final = (0.2, 0.4, 0.8, 1.6)
-"""Seconds before a call is made again, give or take a half."""
 CALLS: Final = 64
 """Calls of a process under way at once: the rest wait here and not in the store's backlog."""
 CONNECTIONS: Final = 512
@@ -69,7 +65,7 @@ class GcsStore:
                 timeout=TIMEOUT,
             )  # fmt: skip
 
-        stored = await self._call(f"put {name}", upload, bucket_only=True)
+        stored = await self._call(f"put {name}", upload, size, bucket_only=True)
         if int(stored.get("size", 0)) != size:
             raise Unavailable(f"put {name}: {stored.get('size')} bytes were stored, {size} were sent")
 
@@ -239,18 +235,11 @@ class GcsStore:
     async def _call(
         self, what: str, call: Callable[[Storage], Awaitable[T]], size: int = 0, *, bucket_only: bool = False
     ) -> T:
-        """One call of the client, within the deadline; its errors in our words. bucket_only: it needs nothing but the
-        bucket, so that is what is not there where something is not."""
+        """What a call of the client gives; its errors in our words. size: bytes that it sends, or that the store
+        copies. bucket_only: it needs nothing but the bucket, so that is what is not there where something is not."""
         try:
-            async with self._calls, asyncio.timeout(DEADLINE * (1 + size / 1024**3)):
-                for pause in PAUSES:
-                    try:
-                        return await call(self._client())
-                    except Exception as error:
-                        if not is_passing(error):
-                            raise
-                    await asyncio.sleep(pause * random.uniform(0.5, 1.5))
-                return await call(self._client())
+            async with self._calls:
+                return await tried(lambda: call(self._client()), is_passing, size)
         except (ClientError, OSError, TimeoutError, JSONDecodeError) as error:
             failed = driver_error(error, what)
             if bucket_only and isinstance(failed, NotFound):

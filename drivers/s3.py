@@ -18,13 +18,12 @@ from botocore.handlers import add_expect_header
 
 from .base import NotFound, Stat, Unavailable
 from .objects import Piece
-from .parts import each
+from .parts import each, size_of
 from .s3_errors import MISSING, OUT_OF_RANGE, code_of, driver_error
 from .s3_settings import Settings
 from .streams import Stream
+from .tries import within_deadline
 
-DEADLINE: Final = 120.0
-"""Seconds a call may take with its retries, and as long again for each GiB that the store copies."""
 COPIED: Final = 512 * 1024 * 1024
 """Largest part of a copy; a single CopyObject takes 5 GiB at most."""
 WHOLE: Final = 5 * 1024**3
@@ -56,7 +55,9 @@ class S3Store:
 
     async def put(self, name: str, content: bytes | BytesIO) -> None:
         """See ObjectStore.put."""
-        await self._call("put_object", self._root + name, Body=_file(content), **self._settings.stored)
+        body = BytesIO(content) if isinstance(content, bytes) else content  # a file goes in pieces, and bytes whole
+        body.seek(0)
+        await self._call("put_object", self._root + name, size=size_of(body), Body=body, **self._settings.stored)
 
     async def get(self, name: str, start: int = 0, stop: int | None = None) -> AsyncGenerator[bytes, None]:
         """See ObjectStore.get. A connection that breaks is made again where it broke, of the same object only."""
@@ -216,7 +217,7 @@ class S3Store:
             arguments["Key"] = key
         client = await self._client()
         try:
-            async with self._calls, asyncio.timeout(DEADLINE * (1 + size / 1024**3)):
+            async with self._calls, within_deadline(size):
                 return await getattr(client, operation)(Bucket=self._settings.bucket, **arguments)
         except ClientError as error:
             if code_of(error) in OUT_OF_RANGE:
@@ -238,14 +239,6 @@ class S3Store:
                 made.meta.events.unregister("before-call.s3", add_expect_header)
                 self._made[endpoint] = made
         return self._made[endpoint]
-
-
-def _file(content: bytes | BytesIO) -> BytesIO:
-    """As the client likes it: it hands a file on in pieces, and a long body whole."""
-    if isinstance(content, bytes):
-        return BytesIO(content)
-    content.seek(0)
-    return content
 
 
 class OutOfRange(Exception):

@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from ..drivers.stores import BUCKET, S3, Azure, Gcs, azurite, ceph, fake_gcs, versitygw
+from ..drivers.stores import BUCKET, Store, azurite, ceph, fake_gcs, versitygw
 from .server import Client, Mode, Server, serving, sha256
 from .test_conformance import DEV, conformance
 
 pytestmark = pytest.mark.timeout(600)
-Store = S3 | Azure | Gcs
 ROOT = "registry"
 LARGE = 40 << 20
 STARTED = {"s3": versitygw, "ceph": ceph, "azure": azurite, "gcs": fake_gcs}

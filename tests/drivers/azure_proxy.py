@@ -21,11 +21,9 @@ CODES: Final = {400: "InvalidInput", 500: "OperationTimedOut", 503: "ServerBusy"
 
 @dataclass
 class AzureProxy(Proxy):
-    """`blocks`: those staged at each name; `copied`: how many of all were copied by the store; `refused`: the codes of
-    what the store said no to."""
+    """`blocks`: those staged at each name; `refused`: the codes of what the store said no to."""
 
     blocks: dict[str, set[bytes]] = field(default_factory=lambda: defaultdict(set))
-    copied: int = 0
     refused: list[str] = field(default_factory=list)
 
     def rule(self, request: web.Request, body: bytes) -> str:

@@ -1,5 +1,6 @@
 """Bodies to store, whole and broken, and short ways to read a store."""
 
+import time
 from collections.abc import AsyncIterator
 
 from dataforge_registry.drivers.base import Driver, Staging
@@ -30,3 +31,11 @@ async def staged(driver: Driver, content: bytes) -> Staging:
 
 async def collect(driver: Driver, staging: Staging) -> bytes:
     return b"".join([piece async for piece in await driver.read(staging)])
+
+
+def pieces(content: bytes, step: int = 300_000) -> AsyncIterator[bytes]:
+    return body(*(content[at : at + step] for at in range(0, len(content), step)))
+
+
+async def uploads(driver: Driver) -> list[Staging]:
+    return [staging async for staging in driver.stale(time.time() + 60)]

@@ -40,6 +40,7 @@ class GcsProxy(Proxy):
             return "a request without its token"
         if request.path.endswith("/compose"):
             sources = json.loads(body)["sourceObjects"]
+            self.copied += len(sources)
             return "" if 0 < len(sources) <= SOURCES else f"a compose of {len(sources)} objects"
         if request.path.startswith("/upload/"):
             whole = int(request.headers.get("Content-Length", -1)) == len(body)

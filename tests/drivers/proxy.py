@@ -20,13 +20,15 @@ HOP: Final = {"connection", "keep-alive", "transfer-encoding", "content-length",
 class Proxy:
     """`faults`: what happens to the next requests, first to last: a status (answered without asking the store), `reset`
     (the connection ends before an answer), `lost` (it ends after the store has done its work), `cut` (in the middle of
-    the answer's body), or a number of seconds as `slow:N`. `only`: faults meet these methods only."""
+    the answer's body), or a number of seconds as `slow:N`. `only`: faults meet these methods only. `copied`: how many
+    objects, or parts of them, the store put together itself."""
 
     target: str
     faults: list[str] = field(default_factory=list)
     only: str = "GET HEAD PUT POST DELETE"
     broken: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    copied: int = 0
     port: int = field(default_factory=free_port)
 
     @property

@@ -63,6 +63,7 @@ class S3Proxy(Proxy):
         etag = answer.headers.get("ETag", "")
         copied = re.search(rb"<ETag>(.*?)</ETag>", content)
         if copied:
+            self.copied += 1
             etag = copied[1].decode().replace("&quot;", "").replace("&#34;", "")
             span = re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers.get("x-amz-copy-source-range", ""))
             size = int(span[2]) - int(span[1]) + 1 if span else LEAST

@@ -10,11 +10,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import botocore.session
@@ -35,42 +38,70 @@ ACCOUNT = generate_private_key(65537, 2048)
 
 
 @dataclass(frozen=True)
-class S3:
-    """An S3 server."""
+class Store(ABC):
+    """A server that keeps objects."""
 
     endpoint: str
-    accesskey: str = "dataforge"
-    secretkey: str = "not a secret"
-    signed: ClassVar[str] = "X-Amz-Expires=1200"
+    kind: ClassVar[str]
+    """The driver's name in a configuration."""
+    signed: ClassVar[str]
     """What is in a link."""
 
     def parameters(self, root: str | None = None) -> dict[str, Any]:
-        """Of `storage.s3`, with a root that nobody else has."""
-        return {
-            "accesskey": self.accesskey,
-            "secretkey": self.secretkey,
-            "region": "us-east-1",
-            "regionendpoint": self.endpoint,
-            "bucket": BUCKET,
-            "rootdirectory": root or uuid4().hex,
-        }
+        """Of the driver, with a root that nobody else has."""
+        return {**self._named(), "rootdirectory": root or uuid4().hex}
 
     def environment(self, root: str) -> dict[str, str]:
         """The same as settings of a server."""
-        return {f"REGISTRY_STORAGE_S3_{name.upper()}": value for name, value in self.parameters(root).items()}
+        storage = f"REGISTRY_STORAGE_{self.kind.upper()}"
+        return {f"{storage}_{name.upper()}": value for name, value in self.parameters(root).items()}
+
+    def driver(self, **changes: Any) -> Driver:
+        """In an empty place."""
+        return open_driver(self.kind, self.parameters() | changes)
+
+    def seen_at(self, origin: str) -> Self:
+        """The same where a proxy listens."""
+        return replace(self, endpoint=self.endpoint.replace(self.origin, origin))
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port."""
+        return "{0.scheme}://{0.netloc}".format(urlsplit(self.endpoint))
+
+    @abstractmethod
+    def unfinished(self, root: str) -> set[str]:
+        """What there is of uploads and joins that have not ended."""
+
+    @abstractmethod
+    def _named(self) -> dict[str, Any]:
+        """Parameters but the root."""
+
+
+@dataclass(frozen=True)
+class S3(Store):
+    """An S3 server."""
+
+    accesskey: str = "dataforge"
+    secretkey: str = "not a secret"
+    kind = "s3"
+    signed = "X-Amz-Expires=1200"
+
+    def _named(self) -> dict[str, Any]:
+        keys = {"accesskey": self.accesskey, "secretkey": self.secretkey}
+        return keys | {"region": "us-east-1", "regionendpoint": self.endpoint, "bucket": BUCKET}
 
     def client(self) -> Any:
         """A client of our own, to look at the bucket with."""
-        return get_session().create_client(
-            "s3",
-            region_name="us-east-1",
-            endpoint_url=self.endpoint,
-            aws_access_key_id=self.accesskey,
-            aws_secret_access_key=self.secretkey,
-        )
+        return get_session().create_client("s3", **self.connection())
+
+    def connection(self) -> dict[str, str]:
+        """What a client of botocore's is made with."""
+        keys = {"aws_access_key_id": self.accesskey, "aws_secret_access_key": self.secretkey}
+        return keys | {"region_name": "us-east-1", "endpoint_url": self.endpoint}
 
     def unfinished(self, root: str) -> set[str]:
-        """What is in the bucket of uploads and joins that have not ended."""
+        """See Store.unfinished."""
 
         async def listed() -> set[str]:
             async with self.client() as client:
@@ -82,36 +113,25 @@ class S3:
 
 
 @dataclass(frozen=True)
-class Azure:
+class Azure(Store):
     """An account of an Azure Blob server."""
 
-    endpoint: str
     accountname: str = "wells"
     accountkey: str = "bm90IGEgc2VjcmV0"
-    signed: ClassVar[str] = "&sig="
-    """What is in a link."""
+    kind = "azure"
+    signed = "&sig="
 
-    def parameters(self, root: str | None = None) -> dict[str, Any]:
-        """Of `storage.azure`, with a root that nobody else has."""
-        return {
-            "accountname": self.accountname,
-            "accountkey": self.accountkey,
-            "serviceurl": self.endpoint,
-            "container": BUCKET,
-            "rootdirectory": root or uuid4().hex,
-        }
+    def _named(self) -> dict[str, Any]:
+        account = {"accountname": self.accountname, "accountkey": self.accountkey}
+        return account | {"serviceurl": self.endpoint, "container": BUCKET}
 
-    def environment(self, root: str) -> dict[str, str]:
-        """The same as settings of a server."""
-        return {f"REGISTRY_STORAGE_AZURE_{name.upper()}": value for name, value in self.parameters(root).items()}
-
-    def client(self) -> ContainerClient:
+    def client(self, **options: Any) -> ContainerClient:
         """A client of our own, to look at the container with."""
         key = {"account_name": self.accountname, "account_key": self.accountkey}
-        return ContainerClient(self.endpoint, BUCKET, key)
+        return ContainerClient(self.endpoint, BUCKET, key, **options)
 
     def unfinished(self, root: str) -> set[str]:
-        """What is in the container of uploads that have not ended, and of joins: blocks whose list never came."""
+        """See Store.unfinished; of joins there are blocks whose list never came."""
         with self.client() as client:
             every = {blob.name for blob in client.list_blobs(f"{root}/", include=["uncommittedblobs"])}
             whole = {blob.name for blob in client.list_blobs(f"{root}/")}
@@ -119,24 +139,18 @@ class Azure:
 
 
 @dataclass(frozen=True)
-class Gcs:
-    """A server that speaks Google Cloud Storage's JSON API and asks for no key; with one, links are signed."""
+class Gcs(Store):
+    """A server that speaks Google Cloud Storage's JSON API and asks for no key, which signs links alone."""
 
-    endpoint: str
-    keyfile: str = ""
-    signed: ClassVar[str] = "X-Goog-Expires=1200"
+    keyfile: str
+    kind = "gcs"
+    signed = "X-Goog-Expires=1200"
 
-    def parameters(self, root: str | None = None) -> dict[str, Any]:
-        """Of `storage.gcs`, with a root that nobody else has."""
-        return {"endpoint": self.endpoint, "bucket": BUCKET, "rootdirectory": root or uuid4().hex}
-
-    def environment(self, root: str) -> dict[str, str]:
-        """The same as settings of a server."""
-        parameters = self.parameters(root) | {"keyfile": self.keyfile}
-        return {f"REGISTRY_STORAGE_GCS_{name.upper()}": value for name, value in parameters.items()}
+    def _named(self) -> dict[str, Any]:
+        return {"endpoint": self.endpoint, "bucket": BUCKET, "keyfile": self.keyfile}
 
     def unfinished(self, root: str) -> set[str]:
-        """What is in the bucket of uploads and joins that have not ended."""
+        """See Store.unfinished."""
         asked = {"prefix": f"{root}/uploads/"}
         page = requests.get(f"{self.endpoint}/storage/v1/b/{BUCKET}/o", params=asked, timeout=10).json()
         return {found["name"] for found in page.get("items", ())}
@@ -152,45 +166,50 @@ def free_port() -> int:
 @cache
 def versitygw() -> S3:
     """A versitygw over a folder, one a test process."""
-    folder = Path(tempfile.mkdtemp(prefix="dfr-s3-"))
-    port = free_port()
+    folder, port = _folder(), free_port()
     store = S3(f"http://127.0.0.1:{port}")
     (folder / "objects" / BUCKET).mkdir(parents=True)  # a folder is a bucket there
-    command = ["versitygw", "--port", f"127.0.0.1:{port}", "--quiet", "posix", str(folder / "objects")]
     keys = {"ROOT_ACCESS_KEY": store.accesskey, "ROOT_SECRET_KEY": store.secretkey}
-    process = subprocess.Popen(command, env=os.environ | keys, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    atexit.register(_end, process, folder)
-    _wait(port)
+    objects = str(folder / "objects")
+    _start(["versitygw", "--port", f"127.0.0.1:{port}", "--quiet", "posix", objects], port, folder, keys)
+    return store
+
+
+@cache
+def minio() -> S3:
+    """A MinIO over a folder, one a test process."""
+    folder, port = _folder(), free_port()
+    store = S3(f"http://127.0.0.1:{port}")
+    listen = ["--address", f"127.0.0.1:{port}", "--console-address", f"127.0.0.1:{free_port()}"]
+    keys = {"MINIO_ROOT_USER": store.accesskey, "MINIO_ROOT_PASSWORD": store.secretkey, "MINIO_BROWSER": "off"}
+    _start(["minio", "server", "--quiet", *listen, str(folder)], port, folder, keys)
+    _make_bucket(store)
+    return store
+
+
+@cache
+def ceph() -> S3:
+    """A Ceph with a RADOS gateway, one a test process."""
+    port = free_port()
+    store = S3(f"http://127.0.0.1:{port}")
+    Ceph(port, store.accesskey, store.secretkey)
+    _make_bucket(store)
     return store
 
 
 @cache
 def azurite(certificate: tuple[str, str] | None = None) -> Azure:
     """An Azurite over a folder, one a test process: by http and for a key, or with a certificate for tokens too."""
-    folder = Path(tempfile.mkdtemp(prefix="dfr-azure-"))
-    port = free_port()
+    folder, port = _folder(), free_port()
     store = Azure(f"{'https' if certificate else 'http'}://127.0.0.1:{port}/{Azure.accountname}")
     options = ["--disableTelemetry", "--skipApiVersionCheck", "--silent", "--location", str(folder)]
     if certificate:
         options += ["--oauth", "basic", "--cert", certificate[0], "--key", certificate[1]]
     accounts = {"AZURITE_ACCOUNTS": f"{store.accountname}:{store.accountkey}"}
-    process = subprocess.Popen(
-        ["azurite", "--blobPort", str(port), *options],
-        env=os.environ | accounts, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    atexit.register(_end, process, folder)
-    _wait(port)
-    with ContainerClient(
-        store.endpoint, BUCKET, {"account_name": store.accountname, "account_key": store.accountkey},
-        connection_verify=certificate[0] if certificate else True,
-    ) as container:  # fmt: skip
+    _start(["azurite", "--blobPort", str(port), *options], port, folder, accounts)
+    with store.client(connection_verify=certificate[0] if certificate else True) as container:
         container.create_container()
     return store
-
-
-def azure_driver(store: Azure) -> Driver:
-    """An empty place in the container."""
-    return open_driver("azure", store.parameters())
 
 
 @cache
@@ -211,10 +230,8 @@ def gcp_emulator() -> Gcs:
 
 
 def _gcs(command: list[str], port: int) -> Gcs:
-    folder = Path(tempfile.mkdtemp(prefix="dfr-gcs-"))
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    atexit.register(_end, process, folder)
-    _wait(port)
+    folder = _folder()
+    _start(command, port, folder)
     store = Gcs(f"http://127.0.0.1:{port}", gcs_keyfile(folder))
     requests.post(f"{store.endpoint}/storage/v1/b", json={"name": BUCKET}, timeout=10).raise_for_status()
     return store
@@ -229,55 +246,21 @@ def gcs_keyfile(folder: Path, **changes: Any) -> str:
     return str(path)
 
 
-def gcs_driver(store: Gcs) -> Driver:
-    """An empty place in the bucket."""
-    return open_driver("gcs", store.parameters())
-
-
-@cache
-def minio() -> S3:
-    """A MinIO over a folder, one a test process."""
-    folder = Path(tempfile.mkdtemp(prefix="dfr-minio-"))
-    port = free_port()
-    store = S3(f"http://127.0.0.1:{port}")
-    command = ["minio", "server", "--quiet", "--address", f"127.0.0.1:{port}"]
-    command += ["--console-address", f"127.0.0.1:{free_port()}", str(folder)]
-    keys = {"MINIO_ROOT_USER": store.accesskey, "MINIO_ROOT_PASSWORD": store.secretkey, "MINIO_BROWSER": "off"}
-    process = subprocess.Popen(command, env=os.environ | keys, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    atexit.register(_end, process, folder)
-    _wait(port)
-    _make_bucket(store)
-    return store
-
-
-@cache
-def ceph() -> S3:
-    """A Ceph with a RADOS gateway, one a test process."""
-    port = free_port()
-    store = S3(f"http://127.0.0.1:{port}")
-    Ceph(port, store.accesskey, store.secretkey)
-    _make_bucket(store)
-    return store
-
-
-def s3_driver(store: S3) -> Driver:
-    """An empty place in the bucket."""
-    return open_driver("s3", store.parameters())
-
-
 def _make_bucket(store: S3) -> None:
     """Without the event loop, which may be running."""
-    client = botocore.session.get_session().create_client(
-        "s3",
-        region_name="us-east-1",
-        endpoint_url=store.endpoint,
-        aws_access_key_id=store.accesskey,
-        aws_secret_access_key=store.secretkey,
+    botocore.session.get_session().create_client("s3", **store.connection()).create_bucket(Bucket=BUCKET)
+
+
+def _folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="dfr-store-"))
+
+
+def _start(command: list[str], port: int, folder: Path, environment: Mapping[str, str] = {}) -> None:
+    """Run it in the folder until this process ends, and wait for it to listen."""
+    process = subprocess.Popen(
+        command, cwd=folder, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    client.create_bucket(Bucket=BUCKET)
-
-
-def _wait(port: int) -> None:
+    atexit.register(_end, process, folder)
     for _ in range(900):  # Azurite takes its time on a busy machine
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

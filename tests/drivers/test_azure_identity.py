@@ -57,7 +57,7 @@ async def machine(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Machine]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://127.0.0.1:{made.port}/token")
     monkeypatch.setenv("IDENTITY_HEADER", "ours")
-    monkeypatch.setattr("dataforge_registry.drivers.azure_calls.PAUSE", 0.02)
+    monkeypatch.setattr("dataforge_registry.drivers.tries.PAUSES", (0.02,) * 3)
     yield made
     await runner.cleanup()
 

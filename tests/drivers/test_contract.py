@@ -1,4 +1,4 @@
-"""What every driver promises (drivers/base.py), run over all of them: see conftest.MAKERS."""
+"""What every driver promises (drivers/base.py), run over all of them: see makers.MAKERS."""
 
 import asyncio
 import hashlib
@@ -10,10 +10,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from dataforge_registry.drivers.base import Driver, InvalidKey, NotFound, Staging, StagingLost
 
 from .bodies import body, broken, collect, keys, read, staged
+from .makers import KINDS, MAKERS
 
 pytestmark = pytest.mark.asyncio
 
@@ -23,6 +25,15 @@ HOSTILE = [
     "a/" * 600 + "a", "uploads", "uploads/x",
 ]  # fmt: skip
 UNUSUAL = ["a b/c%20d", "é/µΩ/井", "...", "~root/$HOME/-rf", "a\\b", "a\nb", "x" * 255, "put-1/,", "Case/case"]
+
+
+@pytest_asyncio.fixture(params=KINDS)
+async def driver(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Driver]:
+    """An empty store."""
+    made = MAKERS[request.param](tmp_path)
+    await made.check()
+    yield made
+    await made.close()
 
 
 @pytest.mark.parametrize("size", [0, 1, 65536, 262144, 262145, 524288, 1048577, 3_000_000])

@@ -13,7 +13,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multip
 from dataforge_registry.drivers.base import Driver, NotFound, Staging, StagingLost
 
 from .bodies import body, broken, collect, keys, read
-from .conftest import HEAVY, KINDS, MAKERS
+from .makers import HEAVY, KINDS, MAKERS
 
 KEYS = st.sampled_from(["a", "b-c", "b.c", "b/c", "b/d/e", "b/d-e", "b0", "é/ü", "blobs/sha256/a3/f2/x"])
 PREFIXES = st.sampled_from(["", "b", "b/", "b/d", "b/d/", "blobs/sha256/", "z"])

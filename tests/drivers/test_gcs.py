@@ -1,5 +1,5 @@
-"""The driver of Google Cloud Storage where the contract suite cannot look: large joins, accounts, links, a store that
-fails in the middle."""
+"""What the driver of Google Cloud Storage does otherwise than drivers over other object stores (test_object_stores.py):
+compose, accounts and links."""
 
 import asyncio
 import os
@@ -19,55 +19,21 @@ from gcloud.aio.auth import Token
 from gcloud.aio.storage import Storage
 
 from dataforge_registry.drivers import gcs, open_driver
-from dataforge_registry.drivers.base import Driver, NotFound, Staging, StagingLost, Unavailable
+from dataforge_registry.drivers.base import Driver, NotFound, StagingLost, Unavailable
 from dataforge_registry.drivers.objects import Piece
 
-from .bodies import body, broken, keys, read, staged
+from .bodies import body, keys, pieces, read, staged, uploads
 from .gcs_proxy import GcsProxy
-from .proxy import proxied
-from .stores import ACCOUNT, BUCKET, Gcs, fake_gcs, free_port, gcp_emulator, gcs_keyfile
+from .stores import ACCOUNT, BUCKET, Gcs, free_port, gcp_emulator, gcs_keyfile
 
 pytestmark = pytest.mark.asyncio
 MIB = 1024 * 1024
 KEY = "blobs/sha256/a3/f2/a3f2"
 
 
-@pytest_asyncio.fixture
-async def proxy(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[GcsProxy]:
-    """A strict proxy before the store: no rule may be broken."""
-    monkeypatch.setattr(gcs, "PAUSES", tuple(pause / 10 for pause in gcs.PAUSES))
-    target = await asyncio.to_thread(fake_gcs)
-    async with proxied(GcsProxy(target.endpoint)) as made:
-        yield made
-    assert made.broken == []
-
-
-@pytest_asyncio.fixture
-async def driver(proxy: GcsProxy) -> AsyncIterator[Driver]:
-    """The driver, by way of the proxy."""
-    made = open_driver("gcs", Gcs(proxy.endpoint).parameters() | {"chunksize": 5 * MIB})
-    yield made
-    await made.close()
-
-
-def pieces(content: bytes, step: int = 300_000) -> AsyncIterator[bytes]:
-    return body(*(content[at : at + step] for at in range(0, len(content), step)))
-
-
-async def uploads(driver: Driver) -> list[Staging]:
-    return [staging async for staging in driver.stale(time.time() + 60)]
-
-
-async def test_a_large_upload_is_composed(driver: Driver, proxy: GcsProxy) -> None:
-    content = os.urandom(23 * MIB + 17)
-    staging = await driver.append(await driver.begin(), pieces(content[: 12 * MIB]))
-    staging = await driver.append(staging, pieces(content[12 * MIB :]))
-    await driver.commit(staging, KEY)
-    assert len(await uploads(driver)) == 1
-    await driver.abort(staging)
-    assert await read(driver, KEY) == content
-    assert (await keys(driver), await uploads(driver)) == ([KEY], [])
-    assert [request.startswith("POST") and "/compose" in request for request in proxy.requests].count(True) == 1
+@pytest.fixture
+def kind() -> str:
+    return "gcs"
 
 
 @pytest.mark.parametrize(("count", "calls"), [(32, 1), (33, 3), (1030, 36)])
@@ -116,66 +82,8 @@ async def test_a_copy_goes_on_until_it_is_done(driver: Driver, proxy: GcsProxy) 
     assert proxy.rewrites == {}
 
 
-async def test_a_large_put_that_breaks_leaves_nothing(driver: Driver) -> None:
-    with pytest.raises(ConnectionResetError):
-        await driver.put(KEY, broken(*[b"x" * MIB] * 13))
-    assert (await keys(driver), await uploads(driver)) == ([], [])
-
-
-@pytest.mark.parametrize("fault", ["429", "500", "503", "reset", "lost", "cut", "slow:0.3"])
-async def test_a_passing_fault_is_ridden_out(driver: Driver, proxy: GcsProxy, fault: str) -> None:
-    content = os.urandom(11 * MIB)
-    staging = await driver.append(await driver.begin(), pieces(content))
-    proxy.faults[:] = [fault, "", fault, fault]
-    await driver.commit(staging, KEY)
-    proxy.faults[:] = [fault, fault, ""]
-    assert await read(driver, KEY) == content
-    proxy.faults[:] = [fault, "", fault]
-    await driver.delete(KEY)
-    proxy.faults[:] = [fault, "", fault, "", fault]
-    await driver.abort(staging)
-    assert (await keys(driver), await uploads(driver)) == ([], [])
-
-
-async def test_an_answer_cut_in_the_middle_is_read_on(driver: Driver, proxy: GcsProxy) -> None:
-    content = os.urandom(3 * MIB)
-    await driver.put(KEY, body(content))
-    proxy.only, proxy.faults[:] = "GET", ["cut", "cut"]
-    assert await read(driver, KEY, 5) == content[5:]
-    asked = [request for request in proxy.requests if request.startswith("GET")]
-    assert ["generation=" in request for request in asked] == [False, True, True]
-
-
-async def test_an_answer_that_goes_on_as_another_object_is_an_error(driver: Driver, proxy: GcsProxy) -> None:
-    await driver.put(KEY, body(b"a" * MIB))
-    proxy.only, proxy.faults[:] = "GET", ["cut"]
-    reading = await driver.open(KEY)
-    await driver.put(KEY, body(b"b" * MIB))
-    with pytest.raises(Unavailable, match="early"):
-        b"".join([piece async for piece in reading])
-
-
-async def test_a_storm_ends_in_unavailable(driver: Driver, proxy: GcsProxy) -> None:
-    staging = await staged(driver, b"bytes")
-    proxy.faults[:] = ["429"] * 50
-    with pytest.raises(Unavailable, match=r"put blobs/.*: 429 on command"):
-        await driver.put(KEY, body(b"x"))
-    proxy.faults[:] = ["reset"] * 50
-    with pytest.raises(Unavailable, match="look at blobs/"):
-        await driver.commit(staging, KEY)
-    proxy.faults.clear()
-    assert await keys(driver) == []
-
-
-async def test_no_call_outlasts_its_deadline(driver: Driver, proxy: GcsProxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gcs, "DEADLINE", 0.5)
-    proxy.faults[:] = ["slow:3"]
-    with pytest.raises(Unavailable, match=r"put blobs/.*: TimeoutError"):
-        await driver.put(KEY, body(b"x"))
-
-
 async def test_another_server_is_spoken_to_alike() -> None:
-    driver = open_driver("gcs", (await asyncio.to_thread(gcp_emulator)).parameters())
+    driver = (await asyncio.to_thread(gcp_emulator)).driver()
     await driver.check()
     for key in ("a/b", "a/c d", "b/é", "c"):
         await driver.put(key, body(key.encode() * 100_000))
@@ -194,15 +102,13 @@ async def test_another_server_is_spoken_to_alike() -> None:
     await driver.close()
 
 
-async def test_a_link_is_signed_as_the_client_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = await asyncio.to_thread(fake_gcs)
-    key = gcs_keyfile(tmp_path)
+async def test_a_link_is_signed_as_the_client_signs(store: Gcs, monkeypatch: pytest.MonkeyPatch) -> None:
     root = f"{time.time_ns()} é"
-    driver = open_driver("gcs", store.parameters(root) | {"keyfile": key})
+    driver = store.driver(rootdirectory=root)
     await driver.put(KEY, body(b"bytes of a curve"))
     monkeypatch.setattr(gcloud.aio.storage.blob, "HOST", urlsplit(store.endpoint).netloc)
     async with aiohttp.ClientSession() as session:
-        storage: Any = Storage(token=Token(service_file=key), session=session, api_root=store.endpoint)  # type: ignore[arg-type]
+        storage: Any = Storage(token=Token(service_file=store.keyfile), session=session, api_root=store.endpoint)  # type: ignore[arg-type]
         blob = gcloud.aio.storage.blob.Blob(storage.get_bucket(BUCKET), f"{root}/{KEY}", {"size": 16})
         link, theirs = "", "?"
         while dict(parse_qsl(link)).get("X-Goog-Date") != dict(parse_qsl(theirs)).get("X-Goog-Date") or not link:
@@ -214,12 +120,11 @@ async def test_a_link_is_signed_as_the_client_signs(tmp_path: Path, monkeypatch:
     await driver.close()
 
 
-async def test_without_a_key_there_is_no_link(driver: Driver, tmp_path: Path) -> None:
-    assert await driver.url(KEY, 60) is None
-    login = gcs_keyfile(tmp_path, type="authorized_user", client_email=None, private_key=None)
-    other = open_driver("gcs", fake_gcs().parameters() | {"keyfile": login})
-    assert await other.url(KEY, 60) is None
-    await other.close()
+async def test_without_a_key_there_is_no_link(store: Gcs, tmp_path: Path) -> None:
+    for keyfile in ("", gcs_keyfile(tmp_path, type="authorized_user", client_email=None, private_key=None)):
+        driver = store.driver(keyfile=keyfile)
+        assert await driver.url(KEY, 60) is None
+        await driver.close()
 
 
 class Tokens:
@@ -297,13 +202,6 @@ async def test_a_store_that_cannot_be_used_says_why(driver: Driver, proxy: GcsPr
         proxy.faults[:] = [fault]
         with pytest.raises(Unavailable, match=message):
             await call()
-
-
-async def test_an_address_where_nothing_listens_is_told() -> None:
-    driver = open_driver("gcs", {"bucket": BUCKET, "endpoint": "http://127.0.0.1:9"})
-    with pytest.raises(Unavailable, match=r"use bucket wells: Cannot connect to host 127.0.0.1:9"):
-        await driver.check()
-    await driver.close()
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from dataforge_registry.drivers.base import Driver, NotFound
 from dataforge_registry.drivers.filesystem import FilesystemDriver
 from dataforge_registry.drivers.memory import MemoryDriver
 
-from ...drivers.stores import s3_driver, versitygw
+from ...drivers.stores import versitygw
 from ..gc.conftest import LARGE, LEASE, Yard, pieces
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -76,7 +76,7 @@ async def promised(yard: Yard) -> dict[str, int]:
     "make",
     [
         MemoryDriver,
-        pytest.param(lambda: s3_driver(versitygw()), marks=pytest.mark.tool("versitygw")),
+        pytest.param(lambda: versitygw().driver(), marks=pytest.mark.tool("versitygw")),
     ],
     ids=["memory", "s3"],
 )
