@@ -6,20 +6,23 @@ DIR/storage/     the blobs, where the configuration names no other place
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from ..core.records.database import Database
 from ..core.records.embedded import PrivatePostgres
 from ..core.records.schema import migrate
+from ..core.records.schema_status import Step, status
 from ..core.secrets import own_secret
 from .config import Config, ConfigError
 from .units import Secret
 
 SECRET_KEY = "secretkey"
+T = TypeVar("T")
 
 
 @contextmanager
@@ -37,7 +40,7 @@ def provisioned(config: Config) -> Iterator[Config]:
     folder = Path(config.data)
     with PrivatePostgres.start(folder, durable=config.database.durable) as postgres:
         url = Secret(postgres.dsn)
-        asyncio.run(_migrate(url, config))
+        asyncio.run(_on(url, config, migrate))
         key = config.auth.secretkey or Secret(own_secret(folder / SECRET_KEY))
         yield msgspec.structs.replace(
             config,
@@ -48,15 +51,31 @@ def provisioned(config: Config) -> Iterator[Config]:
 
 def migrated(config: Config) -> list[str]:
     """Bring the configured database to today's schema; the names of the steps taken."""
+
+    async def work(database: Database) -> list[str]:
+        return [f"{step.version:04d} {step.name}" for step in await migrate(database)]
+
+    return _direct(config, work)
+
+
+def schema_status(config: Config) -> list[Step]:
+    """Where the configured database stands on the way to today's schema. ConfigError where there is none."""
+    if not config.database.url and not (Path(config.data) / "postgres").is_dir():
+        raise ConfigError(f"{config.data} holds no registry, and database.url names none")
+    return _direct(config, status)
+
+
+def _direct(config: Config, work: Callable[[Database], Awaitable[T]]) -> T:
+    """Past any pooler."""
     if config.database.url:
-        return asyncio.run(_migrate(config.database.direct_url or config.database.url, config))
+        return asyncio.run(_on(config.database.direct_url or config.database.url, config, work))
     with PrivatePostgres.start(Path(config.data), durable=config.database.durable) as postgres:
-        return asyncio.run(_migrate(postgres.dsn, config))
+        return asyncio.run(_on(postgres.dsn, config, work))
 
 
-async def _migrate(url: str, config: Config) -> list[str]:
+async def _on(url: str, config: Config, work: Callable[[Database], Awaitable[T]]) -> T:
     database = await Database.open(url, size=1, statement_timeout=config.database.statement_timeout)
     try:
-        return [f"{step.version:04d} {step.name}" for step in await migrate(database)]
+        return await work(database)
     finally:
         await database.close()

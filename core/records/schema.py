@@ -4,6 +4,7 @@ schema.sql is always today's schema: a fresh database loads it and is done. migr
 here; the first, 0001, is a copy of schema.sql as first released and is written together with 0002. A migration's head:
 
     -- compatible from: 3     code that knows only migrations up to 3 may run on the result (default: its own number)
+    -- release: 1.2           the first that brings it
     -- no transaction         the file is one statement that cannot run in a transaction and may be run twice
                               (CREATE INDEX CONCURRENTLY IF NOT EXISTS)
 """
@@ -79,6 +80,12 @@ class Migration:
         """The oldest code that works with the result."""
         match = re.search(r"^-- compatible from: (\d+)$", self.sql, re.MULTILINE)
         return int(match[1]) if match else self.version
+
+    @property
+    def release(self) -> str:
+        """The first release with it; empty: not said."""
+        match = re.search(r"^-- release: (\S+)$", self.sql, re.MULTILINE)
+        return match[1] if match else ""
 
     @property
     def transactional(self) -> bool:

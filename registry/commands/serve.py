@@ -1,11 +1,15 @@
 """`dfr serve` and `dfr migrate`."""
 
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .options import ConfigFile, DataFolder, read
+
+if TYPE_CHECKING:
+    from ...core.records.schema_status import Step
 
 
 class Engine(StrEnum):
@@ -60,11 +64,40 @@ def serve(
     raise typer.Exit(code)
 
 
-def migrate(config: ConfigFile = None, data: DataFolder = None) -> None:
+def migrate(
+    status: Annotated[
+        bool, typer.Option("--status", "--dry-run", help="Say what is applied and what is pending, and do nothing.")
+    ] = False,
+    config: ConfigFile = None,
+    data: DataFolder = None,
+) -> None:
     """Bring the database to today's schema, while servers run. Running it again changes nothing; a step that a running
-    one does not bear is refused."""
+    one does not bear is refused. With --status exit code 1 says that steps are pending."""
     settings = read(config, data)
-    from ..provision import migrated
+    from ..provision import migrated, schema_status
 
+    if status:
+        found = schema_status(settings)
+        _tell(found)
+        raise typer.Exit(any(step.applied is None for step in found))
     steps = migrated(settings)
     print("\n".join(f"applied {step}" for step in steps) or "the schema is of today")
+
+
+def _tell(steps: "Sequence[Step]") -> None:
+    from . import screen
+
+    table = screen.table("step", "release", "applied", "kind", "runs with code of schema")
+    for step in steps:
+        applied = f"{step.applied:%Y-%m-%d %H:%M} UTC" if step.applied else "pending"
+        bears = f"{step.compatible_from} or newer"
+        table.add_row(f"{step.version:04} {step.name}", step.release or "-", applied, step.kind, bears)
+    screen.console().print(table)
+    pending = [step for step in steps if step.applied is None]
+    for step in pending:
+        if step.hindered:
+            print(f"{step.version:04} {step.name} has to wait: {step.hindered}; replace or stop it first")
+    taken = next((at for at, step in enumerate(pending) if step.hindered), len(pending))
+    print(
+        f"dfr migrate of this release would take {taken} of {len(pending)} steps" if pending else "nothing is pending"
+    )

@@ -15,10 +15,9 @@ from dataforge_registry.core.records.schema import migrate
 
 from ..registry.v2.invariants import violations
 from ..replicas import Node, both, replicated
+from .failing import pushed, worked_off
 from .pushers import Acknowledged, pushing
 from .server import Server, sha256
-
-OWED = "SELECT count(*) FROM replication_task WHERE status IN ('pending', 'running')"
 
 
 @pytest.fixture(scope="module")
@@ -53,22 +52,6 @@ def servers(pair: tuple[Node, Node], folder: Path) -> Iterator[list[Server]]:
     yield running
     for server in running:
         server.stop()
-
-
-async def ask(url: str, statement: str) -> object:
-    conn = await asyncpg.connect(url)
-    try:
-        return await conn.fetchval(statement)
-    finally:
-        await conn.close()
-
-
-def pushed(noted: Acknowledged, more: int) -> None:
-    """Return when so many more were acknowledged."""
-    before, deadline = len(noted.tags), time.monotonic() + 60
-    while len(noted.tags) <= before + more:
-        assert time.monotonic() < deadline, noted.refusals[-3:]
-        time.sleep(0.02)
 
 
 async def read_only(node: Node, now: bool) -> None:
@@ -124,8 +107,5 @@ def test_the_standby_takes_over(pair: tuple[Node, Node], servers: list[Server]) 
     assert all(headers.get("retry-after") for status, headers in noted.refusals if status == 503)
     for server in servers:
         assert noted.lost(server) == []
-    deadline = time.monotonic() + 60
-    while asyncio.run(ask(standby.url, OWED)):  # workers go on too
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    worked_off(standby)
     assert asyncio.run(violations(standby.url, servers[0].storage)) == []

@@ -176,7 +176,11 @@ async def test_a_database_without_a_schema(tmp_path: Path, empty_database_url: s
     env = {"REGISTRY_DATABASE_URL": empty_database_url, "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": str(tmp_path)}
     line = refused(await asyncio.to_thread(dfr, *SERVE, **env))
     assert "dfr migrate" in line
+    before = await asyncio.to_thread(dfr, "migrate", "--status", **env)
+    assert (before.returncode, "would take 1 of 1 steps" in before.stdout) == (1, True), before
     assert (await asyncio.to_thread(dfr, "migrate", **env)).returncode == 0
+    after = await asyncio.to_thread(dfr, "migrate", "--dry-run", **env)
+    assert (after.returncode, "nothing is pending" in after.stdout) == (0, True), after
     again = await asyncio.to_thread(dfr, "migrate", **env)
     assert again.stdout == "the schema is of today\n"
 
@@ -187,6 +191,11 @@ async def test_a_folder_that_is_a_file(tmp_path: Path, database_url: str) -> Non
     root = str(tmp_path / "file" / "blobs")
     env = {"REGISTRY_DATABASE_URL": database_url, "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": root}
     assert root in refused(await asyncio.to_thread(dfr, *SERVE, **env))
+
+
+def test_the_schema_of_nothing(tmp_path: Path) -> None:
+    assert "holds no registry" in refused(dfr("migrate", "--status", "--data", str(tmp_path / "data")))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_database_of_ones_own_needs_a_secret_key(tmp_path: Path) -> None:
