@@ -48,9 +48,9 @@ class Refused(Exception):
         self.error = error
 
 
-def check_url(url: str, what: str) -> str:
+def check_url(url: str, what: str, here: bool = True) -> str:
     """The address of an issuer or of one of its endpoints; QueryInvalid where it is not https (this machine may speak
-    http) or has what addresses of issuers have not (Discovery section 3)."""
+    http, if it may be meant: `here`) or has what addresses of issuers have not (Discovery section 3)."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
@@ -58,8 +58,8 @@ def check_url(url: str, what: str) -> str:
         host, port = "", None
     if not host or port == 0 or parts.username or parts.fragment or any(ord(char) < 33 for char in url):
         raise QueryInvalid(f"{what}: write https://host/path")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _here(host)):
-        raise QueryInvalid(f"{what}: only https, or http on this machine")
+    if parts.scheme != "https" and not (here and parts.scheme == "http" and _here(host)):
+        raise QueryInvalid(f"{what}: only https{', or http on this machine' if here else ''}")
     return url
 
 
@@ -106,16 +106,19 @@ class Issuer:
         self._metadata: Metadata | None = None
         self._told = 0.0
         self._keys: list[Any] = []
-        self._fetched, self._missed = 0.0, -AGAIN
+        self._fetched, self._missed, self._failed = 0.0, -AGAIN, float("-inf")
         self._lock = asyncio.Lock()
 
     async def metadata(self) -> Metadata:
         """What it says of itself."""
+        since = time.monotonic()
         async with self._lock:
             if self._metadata is None or time.monotonic() - self._told > KEPT:
+                self._spare(since)
                 try:
                     self._metadata = await self._discover()
                 except Unavailable as error:
+                    self._failed = time.monotonic()
                     if self._metadata is None:
                         raise
                     log.warning("the metadata of %s stay as they were: %s", self._url, error)
@@ -139,6 +142,11 @@ class Issuer:
         """The JSON object at an address of this issuer."""
         return await self._json("GET", url, headers={"Authorization": f"Bearer {bearer}"} if bearer else {})
 
+    def _spare(self, since: float) -> None:
+        """Unavailable where somebody asked in vain while the caller waited: not each in turn waits for the timeout."""
+        if self._failed > since:
+            raise Unavailable("the OIDC provider cannot be reached; try again")
+
     async def _discover(self) -> Metadata:
         try:
             found = msgspec.convert(await self.get(self._url.rstrip("/") + WELL_KNOWN), Metadata)
@@ -146,7 +154,7 @@ class Issuer:
                 raise QueryInvalid("it says that it is another issuer")
             for name in ("jwks_uri", "authorization_endpoint", "token_endpoint", "userinfo_endpoint"):
                 if url := getattr(found, name):
-                    check_url(url, name)
+                    check_url(url, name, here=self._url.lower().startswith("http:"))
             return found
         except (msgspec.ValidationError, QueryInvalid, Refused) as error:
             log.warning("the metadata of %s cannot be used: %s", self._url, error)
@@ -154,16 +162,19 @@ class Issuer:
 
     async def _current(self, unknown: bool = False) -> list[Any]:
         """Its keys, fetched once more where one of them is `unknown`."""
-        url = (await self.metadata()).jwks_uri
+        url, since = (await self.metadata()).jwks_uri, time.monotonic()
         async with self._lock:
             now = time.monotonic()
             again = unknown and now - self._missed > AGAIN
             self._missed = now if again else self._missed
             if again or not self._fetched or now - self._fetched > KEPT:
+                if not self._fetched:
+                    self._spare(since)
                 try:
                     keys = (await self.get(url)).get("keys")
                     self._keys = keys[:MOST_KEYS] if isinstance(keys, list) else []
                 except (Unavailable, Refused):
+                    self._failed = time.monotonic()
                     if not self._fetched:
                         raise Unavailable("the keys of the OIDC provider cannot be fetched") from None
                 self._fetched = time.monotonic()
