@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -22,6 +22,7 @@ from ..core.signing import KeyRing
 from ..core.store import Store
 from .access import TOKEN_PATH, Door
 from .backends import limits, open_database, open_store, redirects, sandbox_limits, with_cache
+from .background import beside
 from .config import Config
 from .curves.application import PREFIX as API
 from .curves.application import CurveApi
@@ -124,8 +125,8 @@ class Registry:
         await driver.check()
         pulls = PullLog(database, share=config.audit.pulls)
         stack.push_async_callback(pulls.close)
-        self._background(pulls.run())
-        self._background(StateMetrics(self._metrics.registry).run(database))
+        await self._beside("writing pulls", pulls.run)
+        await self._beside("metrics", partial(StateMetrics(self._metrics.registry).run, database))
         store = Store(database, cached, limits(config), pulls)
         stack.push_async_callback(store.settle)
         rates = await self._watched(database)
@@ -159,8 +160,8 @@ class Registry:
         nodes = Nodes(database)
         self._open.push_async_callback(nodes.leave)
         await nodes.beat()
-        self._background(nodes.run())
-        self._background(Watch(self._load, self._metrics.registry).run(nodes))
+        await self._beside("the sign of life", nodes.run)
+        await self._beside("the look at the load", partial(Watch(self._load, self._metrics.registry).run, nodes))
         return Rates(self._config.limits.rate, self._load.refusals, lambda: nodes.live)
 
     async def _with_accounts(self, database: Database, rates: Rates) -> tuple[Door, SignIn, People]:
@@ -173,7 +174,7 @@ class Registry:
         vault = Vault(auth.secretkey)
         keys = KeyRing(database, vault, auth.token.issuer, auth.token.service)
         await keys.start()
-        self._background(_rotate(keys))
+        await self._beside("the rotation of keys", partial(_rotate, keys))
         issuers = Issuers()
         self._open.push_async_callback(issuers.close)
         people = People(database, vault, auth.oidc, issuers)
@@ -195,9 +196,8 @@ class Registry:
         self._login = Login(sign_in, sessions, http.form_limit, pages)
         return Door(database, auth.token.service, http.external_url, sign_in, keys, sessions, rates), sign_in, people
 
-    def _background(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._open.push_async_callback(_cancelled, task)
+    async def _beside(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        await self._open.enter_async_context(beside(name, work))
 
 
 class _Answered:

@@ -3,7 +3,8 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -39,16 +40,21 @@ async def _work(config: Config) -> None:
     from dataforge_registry.core.records.schema import check_schema
 
     from ..backends import open_database, open_store
+    from ..background import beside
     from ..gc_metrics import GcMetrics
     from ..load.nodes import Nodes
     from ..metrics import Metrics
     from ..worker import create_worker
 
-    database, driver = await open_database(config), open_store(config)
-    try:
+    async with AsyncExitStack() as stack:
+        database = await open_database(config)
+        stack.push_async_callback(database.close)
         await check_schema(database)
+        driver = open_store(config)
+        stack.push_async_callback(driver.close)
         await driver.check()
         nodes = Nodes(database, serves=False)
+        stack.push_async_callback(nodes.leave)
         await nodes.beat()
         metrics = Metrics()
         working = create_worker(config, database, driver, metrics=GcMetrics(metrics.registry))
@@ -57,13 +63,8 @@ async def _work(config: Config) -> None:
             loop.add_signal_handler(number, working.stop)
         async with _answering(config, database, driver, metrics):
             print("DataForge Registry works in the background", flush=True)
-            beating = asyncio.create_task(nodes.run())
-            await working.run()
-            beating.cancel()
-        await nodes.leave()
-    finally:
-        await driver.close()
-        await database.close()
+            async with beside("the sign of life", nodes.run):
+                await working.run()
 
 
 @asynccontextmanager
@@ -72,6 +73,7 @@ async def _answering(config: Config, database: "Database", driver: "Driver", met
     if not config.worker.port:
         yield
         return
+    from ..background import beside
     from ..engines.hypercorn import serve
     from ..health import Health
     from ..listening import listen
@@ -84,11 +86,10 @@ async def _answering(config: Config, database: "Database", driver: "Driver", met
     app = Observed(ServerErrors(pages(Health(database, driver), metrics if config.metrics.enabled else None)), metrics)
     stop = asyncio.Event()
     with listen(replace(config, http=http)) as sock:
-        looking = asyncio.create_task(StateMetrics(metrics.registry).run(database))
         serving = asyncio.create_task(serve(app, http, sock, lambda: None, stop))
         try:
-            yield
+            async with beside("metrics", partial(StateMetrics(metrics.registry).run, database)):
+                yield
         finally:
-            looking.cancel()
             stop.set()
-            await asyncio.gather(looking, serving, return_exceptions=True)
+            await asyncio.gather(serving, return_exceptions=True)
