@@ -44,7 +44,8 @@ class Search:
 
 
 async def search(database: Database, asker: Asker, wanted: Search) -> list[asyncpg.Record]:
-    """Up to `limit` rows of catalog.ENTRY, and `sorted`, the value they are sorted by. QueryInvalid."""
+    """Up to `limit` rows of catalog.ENTRY, and `sorted`, the value they are sorted by. QueryInvalid, also where `after`
+    is no value of what they are sorted by."""
     query = _conditions(wanted)
     name = wanted.sort.removeprefix("-") or wanted.order
     if name not in SORTS:
@@ -63,7 +64,12 @@ async def search(database: Database, asker: Asker, wanted: Search) -> list[async
     shown = expression or "NULL"
     question = f"""SELECT {version} AS version_id, {shown}::text AS sorted, {key} AS key
 {query.text(wanted.everything, expression)} ORDER BY {order} LIMIT {query.bind(wanted.limit)}"""
-    return await entries(database, asker, question, query.arguments, behind=True)
+    try:
+        return await entries(database, asker, question, query.arguments, behind=True)
+    except asyncpg.DataError:
+        if wanted.after is None:
+            raise
+        raise QueryInvalid("the page after does not belong to this list") from None
 
 
 async def counts(database: Database, asker: Asker, wanted: Search, name: str, limit: int) -> list[asyncpg.Record]:

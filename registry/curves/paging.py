@@ -16,6 +16,7 @@ MOST = 1000
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MOST), described("How many at most.")]
 _Cursor = Annotated[str, msgspec.Meta(max_length=2048)]
 Cursor = Annotated[_Cursor | None, described("From the next link of the page before.")]
+FOREIGN = "cursor is not one that a next link of this list gave"
 T = TypeVar("T")
 
 
@@ -27,10 +28,15 @@ def start(cursor: str | None, kind: type[T]) -> T | None:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
         found = msgspec.msgpack.decode(raw, type=kind)
     except (ValueError, binascii.Error, msgspec.MsgspecError):
-        raise QueryInvalid("cursor is not one that a next link of this list gave") from None
-    if any(isinstance(each, str) and "\0" in each for each in (found if isinstance(found, tuple) else (found,))):
-        raise QueryInvalid("cursor is not one that a next link of this list gave")
+        raise QueryInvalid(FOREIGN) from None
+    if not all(map(_is_storable, found if isinstance(found, tuple) else (found,))):
+        raise QueryInvalid(FOREIGN)
     return found
+
+
+def _is_storable(value: Any) -> bool:
+    """Whether PostgreSQL has such a text or bigint."""
+    return "\0" not in value if isinstance(value, str) else value is None or -(2**63) <= value < 2**63
 
 
 def paged(request: Request, body: Any, last: Any | None) -> Answer:

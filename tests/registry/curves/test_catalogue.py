@@ -1,10 +1,12 @@
 """The catalogue over HTTP: wells, curves, versions, search, pages, and who sees what."""
 
+import base64
 import json
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -200,6 +202,26 @@ BAD: list[dict[str, Any]] = [
 def test_what_is_no_question(registry: Registry) -> None:
     for query in BAD:
         assert ask(registry, "/search", 400, **query)["errors"][0]["message"]
+
+
+def cursor(*last: Any) -> str:
+    return base64.urlsafe_b64encode(msgspec.msgpack.encode(last[0] if len(last) == 1 else last)).decode().rstrip("=")
+
+
+@pytest.mark.parametrize("sort", ["id", "well", "-samples", "pushed"])
+@pytest.mark.parametrize("last", [("a word", 1), ("1", 2**63), (None, -1), ("9" * 40, 1), ("1" * 400, 5)])
+def test_a_cursor_that_no_page_gave_is_no_fault_of_the_server(
+    registry: Registry, field: str, sort: str, last: Any
+) -> None:
+    answer = registry.send("GET", "/api/v1/search?" + urlencode({"sort": sort, "cursor": cursor(*last)}))
+    assert answer.status in (200, 400), answer.body
+
+
+def test_no_other_cursor_is_either(registry: Registry, field: str) -> None:
+    ask(registry, "/uses", 400, digest="sha256:" + "0" * 64, cursor=cursor(2**63))
+    ask(registry, "/changes", 400, since="2020-01-01", cursor=cursor("2020-01-01", 2**63))
+    ask(registry, f"/wells/{field}/a", 400, cursor=cursor("", "", "", 2**63))
+    ask(registry, f"/curves/{field}/a/run1/gr/versions", 400, cursor=cursor(2**63))
 
 
 def test_what_is_no_other_question(registry: Registry, field: str) -> None:

@@ -33,11 +33,12 @@ async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncI
 
 
 async def test_who_waited_for_a_vain_question_does_not_ask_again() -> None:
-    asked, everybody = 0, asyncio.Event()
+    asked, begun, everybody = 0, asyncio.Event(), asyncio.Event()
 
     async def down(_: web.Request) -> web.Response:
         nonlocal asked
         asked += 1
+        begun.set()
         await everybody.wait()
         return web.Response(status=502)
 
@@ -45,8 +46,7 @@ async def test_who_waited_for_a_vain_question_does_not_ask_again() -> None:
         issuers = Issuers()
         issuer = Issuer(issuers, url, True)
         logins = [asyncio.create_task(issuer.metadata()) for _ in range(20)]
-        while not asked:
-            await asyncio.sleep(0.01)
+        await begun.wait()
         everybody.set()
         ends = await asyncio.gather(*logins, return_exceptions=True)
         assert [type(end) for end in ends] == [Unavailable] * 20 and asked == 1
