@@ -14,13 +14,14 @@ from uuid import uuid4
 from azure.storage.blob import BlobBlock
 from azure.storage.blob.aio import ContainerClient
 
+from .answers import Body, Direct, body_of
 from .azure_calls import Calls
 from .azure_errors import code_of
 from .azure_settings import Settings
 from .base import NotFound, Stat, Unavailable
 from .objects import Piece
 from .parts import each, size_of
-from .streams import Body, Stream
+from .streams import Stream
 
 COPIED: Final = 64 * 1024 * 1024
 """Largest block that a store is asked to copy: what it does well before a call times out."""
@@ -70,7 +71,7 @@ class AzureStore:
                 raise
             return Stream(None, start, start)
         again = partial(self._again, name, answer.headers["ETag"])
-        return Stream(Body(answer), start, start + int(answer.headers["Content-Length"]), again)
+        return Stream(body_of(answer), start, start + int(answer.headers["Content-Length"]), again)
 
     async def head(self, name: str) -> Stat | None:
         """See ObjectStore.head."""
@@ -184,9 +185,9 @@ class AzureStore:
         """The name of a blob. A backslash means a slash there, so it is written otherwise, such that order is kept."""
         return self._root + name.replace("[", "[!").replace("\\", "[~")
 
-    async def _again(self, name: str, etag: str, start: int, stop: int) -> Body:
+    async def _again(self, name: str, etag: str, start: int, stop: int) -> Body | Direct:
         span = {"Range": f"bytes={start}-{stop - 1}", "If-Match": etag}
-        return Body(await self._calls.read(self._named(name), span))
+        return body_of(await self._calls.read(self._named(name), span))
 
     async def _source(self, piece: Piece) -> tuple[str, dict[str, Any]]:
         """Where a store finds what it copies, and what lets it read there."""

@@ -19,13 +19,14 @@ from uuid import uuid4
 from aiohttp import ClientError, ClientResponse, ClientResponseError, ClientSession, ClientTimeout, TCPConnector
 from gcloud.aio.storage import Storage
 
+from .answers import Body, Direct, body_of
 from .base import NotFound, Stat, Unavailable
 from .gcs_account import Account
 from .gcs_errors import driver_error, is_passing
 from .gcs_settings import Settings
 from .objects import Piece
 from .parts import each
-from .streams import Body, Stream
+from .streams import Stream
 from .tries import tried
 
 GOOGLE: Final = "https://storage.googleapis.com"
@@ -84,7 +85,7 @@ class GcsStore:
             return Stream(None, start, start)
         generation = answer.headers.get("X-Goog-Generation")
         again = partial(self._again, name, generation) if generation else None
-        return Stream(Body(answer), start, start + (answer.content_length or 0), again)
+        return Stream(body_of(answer), start, start + (answer.content_length or 0), again)
 
     async def head(self, name: str) -> Stat | None:
         """See ObjectStore.head."""
@@ -224,13 +225,13 @@ class GcsStore:
 
         return await self._call(f"read {name}", read)
 
-    async def _again(self, name: str, generation: str, start: int, stop: int) -> Body:
+    async def _again(self, name: str, generation: str, start: int, stop: int) -> Body | Direct:
         answer = await self._ask(name, start, stop, generation)
         if answer is None or answer.headers.get("X-Goog-Generation", "") != generation:
             if answer is not None:
                 answer.close()
             raise Unavailable(f"{name} is another object now")
-        return Body(answer)
+        return body_of(answer)
 
     async def _call(
         self, what: str, call: Callable[[Storage], Awaitable[T]], size: int = 0, *, bucket_only: bool = False

@@ -16,6 +16,7 @@ from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.handlers import add_expect_header
 
+from .answers import body_of
 from .base import NotFound, Stat, Unavailable
 from .objects import Piece
 from .parts import each, size_of
@@ -75,7 +76,7 @@ class S3Store:
         except NotFound:
             raise NotFound(f"nothing is at {name}") from None
         again = partial(self._again, name, answer["ETag"])
-        return Stream(answer["Body"], start, start + answer["ContentLength"], again)
+        return Stream(body_of(answer["Body"].raw_stream), start, start + answer["ContentLength"], again)
 
     async def head(self, name: str) -> Stat | None:
         """See ObjectStore.head."""
@@ -206,7 +207,7 @@ class S3Store:
 
     async def _again(self, name: str, etag: str, start: int, stop: int) -> Any:
         answer = await self._call("get_object", self._root + name, Range=f"bytes={start}-{stop - 1}", IfMatch=etag)
-        return answer["Body"]
+        return body_of(answer["Body"].raw_stream)
 
     def _source(self, piece: Piece) -> dict[str, str]:
         return {"Bucket": self._settings.bucket, "Key": self._root + piece.name}

@@ -3,33 +3,15 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from .base import DriverError, Unavailable
-
-if TYPE_CHECKING:
-    from aiohttp import ClientResponse
 
 STEP: Final = 1024 * 1024
 TRIES: Final = 3
 """Connections that one reading may lose."""
 PAUSE: Final = 0.2
 """Seconds before the first of them is made again, doubled for each next."""
-
-
-class Body:
-    """The body of an answer of aiohttp's, as Stream reads it."""
-
-    def __init__(self, answer: "ClientResponse") -> None:
-        self._answer = answer
-
-    async def read(self, size: int) -> bytes:
-        """What has come, up to size bytes; none at the end."""
-        return await self._answer.content.read(size)
-
-    def close(self) -> None:
-        """End the connection where not all was read."""
-        self._answer.close()
 
 
 class Stream(AsyncGenerator[bytes, None]):
