@@ -25,8 +25,6 @@ from .inflight import InFlight
 from .lifespan import lifespan
 from .room import connections
 
-BACKPRESSURE = 1024
-"""Connections at once per process; more wait to be accepted."""
 READ_BYTES = 512 << 10
 """Largest piece of a body. Each one is a trip from Rust's thread to the event loop: a GiB in pieces of 64 KiB costs
 three times the CPU of one in these. Buffers grow to it only while a body keeps them full."""
@@ -79,7 +77,7 @@ class Listening(Server):
             http=HTTPModes.http1,
             websockets=False,
             backlog=http.backlog,
-            backpressure=min(BACKPRESSURE, connections(http.connections)),
+            backpressure=connections(http.connections),  # more wait to be accepted
             http1_settings=HTTP1Settings(
                 header_read_timeout=round(http.header_timeout * 1000), max_buffer_size=READ_BYTES
             ),

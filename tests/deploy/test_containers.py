@@ -125,6 +125,8 @@ def test_services_name_what_there_is() -> None:
         assert set(service["networks"]) <= set(document["networks"])
         assert set(service.get("depends_on", ())) <= set(services())
         assert service["restart"] in ("unless-stopped", "no")
+        assert service["logging"] == {"driver": "local"}, name  # the default one fills the disk
+        assert service["security_opt"] == ["no-new-privileges:true"], name
         own = service.get("build") or {}
         if own:
             folder = DEPLOY / own["context"]
@@ -139,6 +141,7 @@ def test_services_name_what_there_is() -> None:
             assert made or source in document["volumes"] or (DEPLOY / source).is_file(), volume
         if service["image"] == "dataforge-registry":
             accepted(service["command"])
+            assert service["mem_limit"], name  # what load is shed by
     assert "inside" not in services()["nginx"]["networks"] and services()["database"]["networks"] == ["inside"]
 
 

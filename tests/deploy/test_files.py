@@ -13,7 +13,7 @@ from dataforge_registry.registry.config import Config, load
 from dataforge_registry.registry.sections import DRIVERS, Http
 from dataforge_registry.registry.server import STOP_SECONDS
 
-from .proxies import ROOT
+from .proxies import CONFIGURATION, ROOT
 
 DEPLOY = ROOT / "deploy"
 EXAMPLES = sorted((DEPLOY / "examples").glob("*.yml"))
@@ -61,6 +61,22 @@ def test_a_unit_gives_a_stop_the_time_that_it_takes(path: Path) -> None:
     assert int(keys["TimeoutStopSec"][0]) > STOP_SECONDS + 20 + (http.drain + http.drain_delay) * ("serve" in path.name)
     assert keys["KillMode"] == ["mixed"]  # the parent hands the stop on to its workers
     assert keys["ProtectSystem"] == ["strict"] and keys["NoNewPrivileges"] == ["yes"]
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
+def test_a_unit_outlives_what_passes(path: Path) -> None:
+    """A database that is away at the start, and a child that the kernel ends for its memory."""
+    keys = unit(path)
+    assert (keys["Restart"], keys["StartLimitIntervalSec"], keys["OOMPolicy"]) == (["always"], ["0"], ["continue"])
+
+
+def test_proxies_let_idle_connections_go_before_servers_do() -> None:
+    """Or a request that cannot be asked again meets a connection that is being closed. Granian keeps one for
+    http.header_timeout alone."""
+    nginx = re.search(r"^ +keepalive_timeout (\d+)s;", CONFIGURATION.read_text(), re.MULTILINE)
+    caddy = re.search(r"^\t+keepalive (\d+)s ", (DEPLOY / "caddy" / "Caddyfile").read_text(), re.MULTILINE)
+    assert nginx and caddy
+    assert max(int(nginx[1]), int(caddy[1])) < min(Http().keep_alive, Http().header_timeout)
 
 
 @pytest.mark.tool("systemd-analyze")

@@ -13,6 +13,7 @@ import yaml
 from dataforge_registry.registry.config import Config, load
 from dataforge_registry.registry.sections import DRIVERS
 from dataforge_registry.registry.server import STOP_SECONDS
+from dataforge_registry.registry.units import Size
 
 from .kubernetes import Object, Rendered, faults, model
 from .proxies import ROOT
@@ -38,6 +39,7 @@ SETS: dict[str, Object] = {
         "podAnnotations": {"a": "b"},
         "serviceAccount": {"annotations": {"eks.amazonaws.com/role-arn": "arn"}},
         "config": {"gc": {"schedule": "0 0 3 * * *"}, "http": {"drain": "30s"}},
+        "cacheGiB": 20,
     },
     "bundled": {
         "storage": {"driver": "filesystem", "filesystem": {"storageClass": "nfs"}},
@@ -212,6 +214,10 @@ def test_the_configuration_is_one_and_fits_the_pods(release: Rendered, tmp_path:
         assert container["livenessProbe"]["httpGet"]["path"] == "/health/live"
         if config.storage.filesystem:
             assert config.storage.filesystem.rootdirectory in {m["mountPath"] for m in container["volumeMounts"]}
+        if folder := config.storage.cache.folder:  # the root is read-only, and a volume beyond its limit ends the pod
+            (mount,) = [mount for mount in container["volumeMounts"] if mount["mountPath"] == str(folder)]
+            (volume,) = [volume for volume in spec["volumes"] if volume["name"] == mount["name"]]
+            assert Size.parse(volume["emptyDir"]["sizeLimit"] + "B") > config.storage.cache.size
     if ingress := release.of("Ingress"):
         assert config.http.external_url.endswith(f"//{ingress[0]['spec']['rules'][0]['host']}")
 

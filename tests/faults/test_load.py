@@ -149,6 +149,13 @@ def test_a_crowd_of_idle_clients_shuts_nobody_out(host: tuple[Server, Path], eng
         until(lambda: push(server, content, "faults/after") == 201)
 
 
+@ENGINES
+def test_idle_clients_that_there_is_room_for_hold_up_nobody(host: tuple[Server, Path], engine: str) -> None:
+    settings = {"SERVER_ENGINE": engine, "HTTP_HEADER_TIMEOUT": "1h"}
+    with limited(host[1], "-n 8192", **settings) as server, connected(server, 1100):
+        assert push(server, b"meanwhile") == 201
+
+
 def test_slow_clients_are_cut_and_starve_nobody(host: tuple[Server, Path]) -> None:
     """P13: heads, bodies and readers that never end."""
     content = secrets.token_bytes(32 * MIB)  # more than sockets hold

@@ -162,6 +162,13 @@ async def test_an_idle_connection_is_closed_after_keep_alive(start: Start) -> No
 
 
 @pytest.mark.asyncio
+async def test_granian_keeps_an_idle_connection_as_long_as_it_waits_for_a_head(start: Start) -> None:
+    async with start("granian", keep_alive=3600, header_timeout=0.3) as server:
+        answer = await server.say(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert answer.endswith(b"GET /a 0")
+
+
+@pytest.mark.asyncio
 async def test_a_reader_that_does_not_read_is_cut(start: Start) -> None:
     async with start("hypercorn", stall=0.3) as server:
         await ask_and_not_read(server, b"GET /blob?1000000000 HTTP/1.1\r\nHost: a\r\n\r\n")

@@ -13,6 +13,10 @@
 {{-     $_ := set $parameters . (eq . "keyfile" | ternary $file (printf "${file:%s}" $file)) -}}
 {{-   end -}}
 {{- end -}}
+{{- $cache := dict -}}
+{{- if .Values.cacheGiB -}}
+{{-   $cache = dict "folder" "/var/cache/dataforge-registry" "size" (printf "%dGiB" (int .Values.cacheGiB)) -}}
+{{- end -}}
 {{- $http := dict "host" "0.0.0.0" "port" 5000 "drain_delay" "5s" "trusted_proxies" .Values.http.trustedProxies -}}
 {{- if .Values.ingress.enabled -}}
 {{-   $scheme := empty .Values.ingress.tlsSecret | ternary "http" "https" -}}
@@ -20,7 +24,7 @@
 {{- end -}}
 {{- $auth := dict "secretkey" "${file:/run/secrets/dataforge/auth/secretkey}" "admin_password" "${file:/run/secrets/dataforge/auth/admin_password}" -}}
 {{- $tree := dict
-      "storage" (dict $storage.driver $parameters)
+      "storage" (dict $storage.driver $parameters "cache" $cache)
       "database" (dict "url" "${file:/run/secrets/dataforge/database/url}")
       "http" $http
       "auth" $auth

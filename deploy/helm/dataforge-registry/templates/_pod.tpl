@@ -61,6 +61,10 @@ spec:
     {{- end }}
     - name: scratch
       emptyDir: {sizeLimit: {{ $root.Values.scratch }}}
+    {{- if $root.Values.cacheGiB }}
+    - name: cache
+      emptyDir: {sizeLimit: {{ add $root.Values.cacheGiB 2 }}Gi}
+    {{- end }}
   {{- with $own.nodeSelector }}
   nodeSelector: {{- toYaml . | nindent 4 }}
   {{- end }}
@@ -94,4 +98,7 @@ volumeMounts:
   - {name: blobs, mountPath: /var/lib/dataforge-registry}
   {{- end }}
   - {name: scratch, mountPath: /tmp}
+  {{- if .Values.cacheGiB }}
+  - {name: cache, mountPath: /var/cache/dataforge-registry}
+  {{- end }}
 {{- end -}}
