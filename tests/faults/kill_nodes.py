@@ -1,4 +1,5 @@
-"""Two nodes over one database and one bucket behind deploy/'s nginx, of which one is killed, again and again.
+"""Two nodes and a worker over one database and one bucket behind deploy/'s nginx, of which one is killed, again and
+again, and PostgreSQL now and then.
 
 Clients push through nginx all the while, so an upload's requests go to either node, and those of a dying one to the
 other. `python -m tests.faults.kill_nodes --kills 200` by hand; tests/faults/test_kill_nodes.py a few times.
@@ -7,6 +8,7 @@ other. `python -m tests.faults.kill_nodes --kills 200` by hand; tests/faults/tes
 import argparse
 import asyncio
 import http.client
+import os
 import random
 import signal
 import ssl
@@ -29,7 +31,7 @@ from ..core.gc.conftest import Yard
 from ..deploy.proxies import Nginx, nginx
 from ..drivers.stores import BUCKET, S3, ceph
 from .pushers import Acknowledged, pushing
-from .server import SECONDS, Server
+from .server import SECONDS, Server, Worker
 
 LEASE = timedelta(hours=1)
 KEYS = "SELECT digest, generation, key FROM artifact_blob WHERE state = 'live' AND content IS NULL"
@@ -40,6 +42,7 @@ class Cluster:
     """Nodes, what stands before them, and the store below them."""
 
     nodes: list[Server]
+    workers: list[Worker]
     front: Nginx
     store: S3
     root: str
@@ -54,6 +57,11 @@ class Cluster:
             return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
         finally:
             connection.close()
+
+    def stop(self) -> None:
+        """End all nodes and workers, as an operator would."""
+        for process in (*self.workers, *self.nodes):
+            process.stop()
 
     def swept(self) -> list[str]:
         """What one sweep, after every window has passed, leaves in the bucket without a record, or the other way.
@@ -92,34 +100,38 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, store: S3) -> Iterator[Cluster]:
-    """Two nodes, running."""
+def cluster(folder: Path, store: S3, workers: int = 0) -> Iterator[Cluster]:
+    """Two nodes, running, and so many workers of their own; without, the nodes do what these would."""
     root = uuid4().hex
     settings = store.environment(root) | {
         "REGISTRY_UPLOAD_LEASE": "1s",
         "REGISTRY_GC_LEASE": "1h",
         "REGISTRY_HTTP_TRUSTED_PROXIES": "[127.0.0.1]",
+        "REGISTRY_WORKER_ENABLED": "false" if workers else "true",
     }
     nodes = [Server(folder, **settings) for _ in range(2)]
+    beside = [Worker(folder, **settings) for _ in range(workers)]
     try:
-        for node in nodes:
-            node.start()
+        for process in (*nodes, *beside):
+            process.start()
         with nginx(folder, [node.port for node in nodes]) as front:
-            yield Cluster(nodes, front, store, root)
+            yield Cluster(nodes, beside, front, store, root)
     finally:
-        for node in nodes:
-            node.stop()
+        for process in (*beside, *nodes):
+            process.stop()
 
 
 def campaign(running: Cluster, kills: int) -> Acknowledged:
-    """Kill a node so many times while clients push; both run at the end."""
+    """Kill a node or worker so many times while clients push, and PostgreSQL too, once in fifty; all run at the end."""
     noted = Acknowledged()
     with pushing(noted, running):
-        for _ in range(kills):
+        for number in range(kills):
             time.sleep(random.uniform(0.05, 1.0))
-            node = random.choice(running.nodes)
-            node.stop(signal.SIGKILL)
-            node.start()
+            if number % 50 == 1:
+                os.kill(running.nodes[0].postgres(), signal.SIGKILL)
+            process = random.choice([*running.nodes, *running.workers])
+            process.stop(signal.SIGKILL)
+            process.start()
     return noted
 
 
@@ -130,11 +142,10 @@ def main() -> None:
     kills = parser.parse_args().kills
     with tempfile.TemporaryDirectory(prefix="dfr-faults-") as name:
         Path(name).chmod(0o755)
-        with cluster(Path(name), ceph()) as running:
+        with cluster(Path(name), ceph(), workers=1) as running:
             noted = campaign(running, kills)
             lost = noted.lost(running)
-            for node in running.nodes:
-                node.stop()
+            running.stop()
             left = running.swept()
     acknowledged = f"{len(noted.contents)} contents and {len(noted.tags)} tags acknowledged"
     print(f"{kills} kills, {acknowledged}, {len(noted.refusals)} refused, {len(lost)} lost, {len(left)} left over")

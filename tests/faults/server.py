@@ -1,4 +1,4 @@
-"""`dfr serve` as a process that can be killed, stopped and started again, and what lies in its folder."""
+"""`dfr serve` and `dfr worker` as processes that can be killed, stopped and started, and what is in their folder."""
 
 import asyncio
 import hashlib
@@ -27,6 +27,8 @@ class Server:
     """One process on one port; servers of one folder share its private PostgreSQL and its store. `ulimit` is the
     shell's: `-n 256` bounds its open files."""
 
+    _started = b"http://"
+
     def __init__(self, folder: Path, ulimit: str = "", **settings: str) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -54,7 +56,7 @@ class Server:
                 self._command, env=self._environment, stdout=subprocess.PIPE, stderr=log, start_new_session=True
             )
         assert self._process.stdout is not None
-        assert b"http://" in self._process.stdout.readline(), self.log.read_text()
+        assert self._started in self._process.stdout.readline(), self.log.read_text()
 
     def send_signal(self, number: int) -> None:
         """Send a signal and go on."""
@@ -109,6 +111,16 @@ class Server:
             if killed:
                 asyncio.run(_forget_leases(joined.dsn))
             return asyncio.run(violations(joined.dsn, self.storage))
+
+
+class Worker(Server):
+    """`dfr worker` of the same folder: nobody can ask it anything."""
+
+    _started = b"in the background"
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        super().__init__(folder, **settings)
+        self._command = [sys.executable, "-m", "dataforge_registry.registry", "worker", "--data", str(self.data)]
 
 
 async def _forget_leases(dsn: str) -> None:
