@@ -14,7 +14,7 @@ KILLS = int(os.environ.get("FAULTS", "4"))
 
 @pytest.mark.tool("radosgw", NGINX)
 @pytest.mark.xdist_group("s3-ceph")
-@pytest.mark.timeout(240 + 20 * KILLS)
+@pytest.mark.timeout(600 + 20 * KILLS)
 def test_nodes_that_die_lose_nothing_and_leave_nothing(folder: Path) -> None:
     with cluster(folder, ceph(), workers=1) as running:
         noted = campaign(running, KILLS)
