@@ -261,13 +261,14 @@ async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:
 
 
 def _place(url: str) -> str:
-    """A URL without its secrets: host and database only."""
+    """A URL without its secrets: hosts, ports and database only."""
     try:
         parts = urlsplit(url)
     except ValueError:  # a broken IPv6 address
         return "database.url"
-    host = parse_qs(parts.query).get("host", [])
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2] or ",".join(host), query="").geturl()
+    query = parse_qs(parts.query)
+    said = ":".join(",".join(query[name]) for name in ("host", "port") if name in query)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2] or said, query="").geturl()
 
 
 def _reason(error: BaseException) -> str:

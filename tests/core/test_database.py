@@ -257,6 +257,7 @@ async def test_too_many_connections_is_unavailable(own_server: PrivatePostgres, 
     [
         ("postgresql://me:geheim@127.0.0.1:1/x", "127.0.0.1:1/x"),
         ("postgresql://me:geheim@/x?host=/no/such/folder&password=geheim", "/no/such/folder"),
+        ("postgresql://me:geheim@/x?host=127.0.0.1&port=1", "127.0.0.1:1/x"),
         ("mysql://me:geheim@127.0.0.1/x", "invalid DSN"),
     ],
 )

@@ -17,7 +17,7 @@ from dataforge_registry.core.records.database import Database
 from dataforge_registry.core.records.replicas import REPLAYED, WRITTEN
 from dataforge_registry.core.records.schema import migrate
 
-from ..replicas import Node, replicated
+from ..replicas import ROLE, Node, replicated
 
 pytestmark = pytest.mark.asyncio
 BOUND = 0.6
@@ -50,6 +50,14 @@ async def until(asked: Callable[[], Awaitable[bool]]) -> None:
     while not await asked():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.02)
+
+
+async def test_replicas_of_one_host_are_told_apart_by_their_ports(pair: tuple[Node, Node]) -> None:
+    primary, standby = pair
+    alive, dead = (f"postgresql://{ROLE}@/postgres?host=127.0.0.1&port={port}" for port in (standby.port, 1))
+    both = await Database.open(primary.url, size=4, replicas=[alive, dead], staleness=BOUND)
+    await until(lambda: by_replica(both))
+    await both.close()
 
 
 async def paused(standby: Node, now: bool) -> None:
