@@ -27,12 +27,16 @@ COPIED: Final = 64 * 1024 * 1024
 """Largest block that a store is asked to copy: what it does well before a call times out."""
 WHOLE: Final = 256 * 1024 * 1024
 """Largest object that a store copies before it answers."""
+BLOCKS: Final = 50_000
+"""Most blocks of an object. It ends at so many of COPIED bytes, 3 TiB."""
 PAGE: Final = 5000
 """Most names in a list."""
 
 
 class AzureStore:
     """See ObjectStore. Connects with its first call, in the event loop that makes it."""
+
+    most = BLOCKS - 1  # and the rest
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

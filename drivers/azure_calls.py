@@ -23,6 +23,7 @@ from yarl import URL
 from .azure_errors import FAILURES, ReadFailed, driver_error, passes, status_of
 from .azure_settings import Settings
 from .base import Unavailable
+from .objects import WEEK
 from .tries import tried
 
 AT_ONCE: Final = 64
@@ -36,7 +37,9 @@ SINGLE: Final = 5000 * 1024 * 1024
 LINK: Final = 3600
 """Seconds that an address for our own use is good: its first request alone needs it."""
 DELEGATION: Final = 24 * 3600
-"""Seconds for which a key that signs links is asked; seven days at most."""
+"""Seconds for which a key that signs links is asked: twice the life of a link where that is more, a week at most."""
+LONGEST: Final = (WEEK - 600) // 2
+"""Most seconds of a link by such a key, with room for clocks that differ."""
 REFUSED: Final = 300.0
 """Seconds after which a store that gave no such key is asked again."""
 SCOPE: Final = "https://storage.azure.com/.default"
@@ -107,6 +110,7 @@ class Calls:
         credential = (await self._clients()).credential
         if isinstance(credential, AzureNamedKeyCredential):
             return self._signed(endpoint, name, seconds, account_key=credential.named_key.key)
+        seconds = min(seconds, LONGEST)
         key = await self._delegated(seconds)
         return None if key is None else self._signed(endpoint, name, seconds, user_delegation_key=key)
 

@@ -34,7 +34,7 @@ CALLS: Final = 64
 """Calls of a process under way at once: the rest wait here and not in the store's backlog."""
 CONNECTIONS: Final = 512
 """A slow reader holds one: readers of blobs are bounded elsewhere."""
-SOURCES: Final = 32
+COMPOSED: Final = 32
 """Most objects of one compose."""
 PAGE: Final = 1000
 TYPE: Final = "application/octet-stream"
@@ -45,6 +45,8 @@ T = TypeVar("T")
 
 class GcsStore:
     """See ObjectStore. Connects with its first call, in the event loop that makes it."""
+
+    most = COMPOSED - 1  # and the rest
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -135,31 +137,20 @@ class GcsStore:
             raise Unavailable(f"copy {source.name}: the store left it half done")
 
     async def join(self, name: str, sources: Sequence[Piece], rest: bytes) -> None:
-        """See ObjectStore.join. What stands in between lies beside the first source, where whoever sweeps an upload
+        """See ObjectStore.join. The rest becomes an object beside the first source, where whoever sweeps an upload
         that was abandoned finds it too."""
-        beside = sources[0].name.rpartition("/")[0]
-        between: list[str] = []
-
-        def another() -> str:
-            between.append(f"{beside}/{uuid4().hex[:16]}")
-            return between[-1]
-
         names = [piece.name for piece in sources]
         size = sum(piece.size for piece in sources)
-        try:
-            if rest:
-                names.append(another())
-                await self.put(names[-1], rest)
-            while len(names) > SOURCES:
-                groups = [names[at : at + SOURCES] for at in range(0, len(names), SOURCES)]
-                names = [another() for _ in groups]
-                await each(
-                    [partial(self._compose, joined, group, size) for joined, group in zip(names, groups, strict=True)]
-                )
+        if not rest:
             await self._compose(name, names, size)
+            return
+        last = f"{names[0].rpartition('/')[0]}/{uuid4().hex[:16]}"
+        try:
+            await self.put(last, rest)
+            await self._compose(name, [*names, last], size)
         finally:
             with suppress(Unavailable):  # the sweeper finds what cannot be removed now
-                await self.delete(between)
+                await self._delete(last)
 
     async def leftovers(self, before: float) -> AsyncIterator[dict[str, Any]]:
         """None: what a join leaves behind are objects of its upload."""

@@ -24,8 +24,6 @@ from .gcs_settings import Settings, check_keyfile
 
 SCOPE: Final = "https://www.googleapis.com/auth/devstorage.read_write"
 NAMED: Final = "GOOGLE_APPLICATION_CREDENTIALS"
-LONGEST: Final = 7 * 24 * 3600
-"""Seconds that a link may be good for."""
 PATIENCE: Final = 30.0
 """Seconds to wait for a token."""
 
@@ -72,7 +70,7 @@ class Account(Token):
                 ("X-Goog-Algorithm", "GOOG4-RSA-SHA256"),
                 ("X-Goog-Credential", f"{self._mail}/{scope}"),
                 ("X-Goog-Date", f"{now:%Y%m%dT%H%M%SZ}"),
-                ("X-Goog-Expires", str(min(seconds, LONGEST))),
+                ("X-Goog-Expires", str(seconds)),
                 ("X-Goog-SignedHeaders", "host"),
             )
         )

@@ -22,6 +22,9 @@ class Piece:
 class ObjectStore(Protocol):
     """Every method may raise NoSpace or Unavailable, after retries within a deadline of its own."""
 
+    most: int
+    """Most sources of a join."""
+
     async def put(self, name: str, content: bytes | BytesIO) -> None:
         """One object, in place of what was there; a reader sees the old one or the new."""
         ...
@@ -47,8 +50,9 @@ class ObjectStore(Protocol):
         ...
 
     async def join(self, name: str, sources: Sequence[Piece], rest: bytes) -> None:
-        """An object of the bytes of others, within the store, and of some more behind them. Sources are of LEAST bytes
-        at least. Nothing is at the name before all of it is. NotFound where a source is not there."""
+        """An object of the bytes of others, within the store, and of some more behind them. There are `most` sources at
+        most, of LEAST bytes at least. Nothing is at the name before all of it is. NotFound where a source is not
+        there."""
         ...
 
     def leftovers(self, before: float) -> AsyncIterator[dict[str, Any]]:
@@ -60,7 +64,7 @@ class ObjectStore(Protocol):
         ...
 
     async def url(self, name: str, seconds: int) -> str | None:
-        """As Driver.url."""
+        """As Driver.url, for WEEK at most."""
         ...
 
     async def check(self) -> None:
@@ -74,6 +78,9 @@ class ObjectStore(Protocol):
 
 LEAST = 5 * 1024 * 1024
 """Fewest bytes of an object that is joined and is not the last (S3: EntityTooSmall)."""
+
+WEEK = 7 * 24 * 3600
+"""Most seconds that stores let a link be good for."""
 
 
 def staging_of(name: str, pieces: Sequence[Piece]) -> Staging:

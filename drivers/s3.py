@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.handlers import add_expect_header
 
 from .answers import body_of
-from .base import NotFound, Stat, Unavailable
+from .base import STAGINGS, NotFound, Stat, Unavailable
 from .objects import Piece
 from .parts import each, size_of
 from .s3_errors import MISSING, OUT_OF_RANGE, code_of, driver_error
@@ -28,6 +28,8 @@ from .tries import within_deadline
 COPIED: Final = 512 * 1024 * 1024
 """Largest part of a copy; a single CopyObject takes 5 GiB at most."""
 WHOLE: Final = 5 * 1024**3
+PARTS: Final = 10_000
+"""Most parts of a multipart. An object ends at so many of COPIED bytes, 4.8 TiB."""
 CALLS: Final = 64
 """Calls of a process under way at once: the rest wait here and not in the store's backlog."""
 PAGE: Final = 1000
@@ -46,6 +48,8 @@ SAFE: Final = AioConfig(
 class S3Store:
     """See ObjectStore. Connects with its first call, in the event loop that makes it."""
 
+    most = PARTS - 1  # and the rest
+
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._root = settings.root
@@ -58,7 +62,7 @@ class S3Store:
         """See ObjectStore.put."""
         body = BytesIO(content) if isinstance(content, bytes) else content  # a file goes in pieces, and bytes whole
         body.seek(0)
-        await self._call("put_object", self._root + name, size=size_of(body), Body=body, **self._settings.stored)
+        await self._call("put_object", self._root + name, size=size_of(body), Body=body, **self._stored(name))
 
     async def get(self, name: str, start: int = 0, stop: int | None = None) -> AsyncGenerator[bytes, None]:
         """See ObjectStore.get. A connection that breaks is made again where it broke, of the same object only."""
@@ -119,12 +123,13 @@ class S3Store:
         if source.size > WHOLE:
             await self.join(name, [source], b"")
             return
-        stored = self._settings.stored
-        await self._call("copy_object", self._root + name, size=source.size, CopySource=self._source(source), **stored)
+        await self._call(
+            "copy_object", self._root + name, size=source.size, CopySource=self._source(source), **self._stored(name)
+        )
 
     async def join(self, name: str, sources: Sequence[Piece], rest: bytes) -> None:
         """See ObjectStore.join: a multipart of copied parts, of at most COPIED bytes each."""
-        answer = await self._call("create_multipart_upload", self._root + name, **self._settings.stored)
+        answer = await self._call("create_multipart_upload", self._root + name, **self._stored(name))
         upload = answer["UploadId"]
         spans = [(piece, at, min(at + COPIED, piece.size)) for piece in sources for at in range(0, piece.size, COPIED)]
         etags: dict[int, str] = {}
@@ -208,6 +213,12 @@ class S3Store:
     async def _again(self, name: str, etag: str, start: int, stop: int) -> Any:
         answer = await self._call("get_object", self._root + name, Range=f"bytes={start}-{stop - 1}", IfMatch=etag)
         return body_of(answer["Body"].raw_stream)
+
+    def _stored(self, name: str) -> dict[str, Any]:
+        """What is said of an object that is written. A part of an upload is not of the class of storage that is asked
+        for: cheaper ones are billed for a month at least."""
+        stored = self._settings.stored
+        return {word: stored[word] for word in stored if word != "StorageClass" or not name.startswith(f"{STAGINGS}/")}
 
     def _source(self, piece: Piece) -> dict[str, str]:
         return {"Bucket": self._settings.bucket, "Key": self._root + piece.name}

@@ -15,6 +15,9 @@ PARAMETERS: Final = (
     "storageclass",
 )  # fmt: skip
 
+UNREADABLE: Final = ("GLACIER", "DEEP_ARCHIVE")
+"""Classes of storage whose objects must be restored before they are read."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -44,6 +47,8 @@ def settings_of(given: Mapping[str, Any]) -> Settings:
         raise ValueError("storage.s3.v4auth: only requests signed by version 4 are made; leave it out")
     if "keyid" in parameters and not parameters.get("encrypt"):
         raise ValueError("storage.s3.keyid encrypts nothing without encrypt: true")
+    if parameters.get("storageclass") in UNREADABLE:
+        raise ValueError(f"storage.s3.storageclass {parameters['storageclass']} cannot be read at once; name another")
     part = int(parameters.get("chunksize", 16 << 20))
     if not 5 << 20 <= part <= 1 << 30:
         raise ValueError("storage.s3.chunksize must be from 5 MiB to 1 GiB")

@@ -19,6 +19,7 @@ from collections.abc import (
     MutableSequence,
     Sequence,
 )
+from contextlib import suppress
 from functools import partial
 from io import BytesIO
 from typing import Final
@@ -36,7 +37,7 @@ from .base import (
     check_key,
     check_staging,
 )
-from .objects import LEAST, ObjectStore, Piece, pieces_of, staging_of
+from .objects import LEAST, WEEK, ObjectStore, Piece, pieces_of, staging_of
 from .parts import chained, each, parts_of, size_of, store_parts
 
 PART: Final = 16 * 1024 * 1024
@@ -186,7 +187,7 @@ class ObjectDriver:
 
     async def url(self, key: str, seconds: int) -> str | None:
         """See Driver.url."""
-        return await self._store.url(check_key(key), seconds)
+        return await self._store.url(check_key(key), min(seconds, WEEK))
 
     async def path(self, key: str, size: int | None = None) -> str | None:
         """None: an object is no file."""
@@ -250,10 +251,27 @@ class ObjectDriver:
             await self._store.copy(name, held[0])
         else:
             rest = b"".join([*[await self._bytes(piece) for piece in held[large:]], cut])
-            await (self._store.join(name, held[:large], rest) if large else self._store.put(name, rest))
+            await (self._join_large(name, held[:large], rest) if large else self._store.put(name, rest))
         found = await self._store.head(name)
         if found is None or found.size != size:
             raise Unavailable(f"{name} holds {found.size if found else 'no'} bytes after a commit, and not {size}")
+
+    async def _join_large(self, name: str, sources: Sequence[Piece], rest: bytes) -> None:
+        """By way of other objects, where there are more than a store joins at once. They lie beside the first source,
+        where whoever sweeps an upload that was abandoned finds them too."""
+        names = _names(sources[0].name.split("/")[1])
+        most, between = self._store.most, []
+        try:
+            while len(sources) > most:
+                groups = [sources[at : at + most] for at in range(0, len(sources), most)]
+                sources = [Piece(next(names), sum(piece.size for piece in group)) for group in groups]
+                between += [piece.name for piece in sources]
+                joins = zip(sources, groups, strict=True)
+                await each([partial(self._store.join, joined.name, group, b"") for joined, group in joins])
+            await self._store.join(name, sources, rest)
+        finally:
+            with suppress(Unavailable):  # the sweeper finds what cannot be removed now
+                await self._store.delete(between)
 
 
 def _names(owner: str) -> Iterator[str]:

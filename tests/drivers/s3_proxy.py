@@ -30,8 +30,10 @@ class Part:
 
 @dataclass
 class S3Proxy(Proxy):
-    """`parts`: what was answered for the parts of each multipart."""
+    """`parts`: what was answered for the parts of each multipart; `classes`: the class of storage asked for at each
+    name."""
 
+    classes: dict[str, str] = field(default_factory=dict)
     parts: dict[str, dict[int, Part]] = field(default_factory=lambda: defaultdict(dict))
 
     def rule(self, request: web.Request, body: bytes) -> str:
@@ -40,6 +42,8 @@ class S3Proxy(Proxy):
         if len(said) == 64 and hashlib.sha256(body).hexdigest() != said:
             return f"{request.method} {request.path_qs}: the body is not the one that was signed"
         upload = request.query.get("uploadId")
+        if upload is None and request.method in ("PUT", "POST"):
+            self.classes[request.path] = request.headers.get("x-amz-storage-class", "")
         if request.method != "POST" or upload is None:
             return ""
         listed = re.findall(rb"<Part>.*?</Part>", body, re.DOTALL)

@@ -5,6 +5,8 @@ import os
 import ssl
 import time
 from collections.abc import AsyncIterator
+from datetime import datetime
+from urllib.parse import parse_qsl
 
 import aiohttp
 import jwt
@@ -14,6 +16,7 @@ from aiohttp import web
 
 from dataforge_registry.drivers import open_driver
 from dataforge_registry.drivers.base import Driver, Unavailable
+from dataforge_registry.drivers.objects import WEEK
 
 from ..certificate import make_certificate
 from .bodies import body, keys, read
@@ -99,6 +102,11 @@ async def test_a_machine_is_believed_for_all_that_a_driver_does(
     assert await keys(driver) == []
     assert set(machine.asked) == {"https://storage.azure.com"}
     assert len(machine.asked) <= 2  # tokens are kept while they are good
+    long = dict(parse_qsl((await driver.url(KEY, 10**9) or "").partition("?")[2]))
+    ends = [datetime.fromisoformat(long[name]).timestamp() - time.time() for name in ("se", "ske")]
+    assert (
+        3 * 24 * 3600 < ends[0] < ends[1] < WEEK
+    )  # a key lives no longer than a week, and a link no longer than its key
 
 
 async def test_an_identity_that_may_sign_no_links_reads_by_its_token(driver: Driver) -> None:

@@ -1,5 +1,5 @@
 """What the driver of Google Cloud Storage does otherwise than drivers over other object stores (test_object_stores.py):
-compose, accounts and links."""
+accounts and links."""
 
 import asyncio
 import os
@@ -20,7 +20,6 @@ from gcloud.aio.storage import Storage
 
 from dataforge_registry.drivers import gcs, open_driver
 from dataforge_registry.drivers.base import Driver, NotFound, StagingLost, Unavailable
-from dataforge_registry.drivers.objects import Piece
 
 from .bodies import body, keys, pieces, read, staged, uploads
 from .gcs_proxy import GcsProxy
@@ -34,23 +33,6 @@ KEY = "blobs/sha256/a3/f2/a3f2"
 @pytest.fixture
 def kind() -> str:
     return "gcs"
-
-
-@pytest.mark.parametrize(("count", "calls"), [(32, 1), (33, 3), (1030, 36)])
-async def test_more_than_a_compose_takes_goes_by_way_of_others(
-    driver: Driver, proxy: GcsProxy, count: int, calls: int
-) -> None:
-    store = driver._store  # type: ignore[attr-defined]
-    names = [f"uploads/scope,of-it/{number}" for number in range(3)]
-    for number, name in enumerate(names):
-        await store.put(name, b"%d," % number)
-    await store.join(KEY, [Piece(names[number % 3], 2) for number in range(count)], b"")
-    assert await read(driver, KEY) == b"".join(b"%d," % (number % 3) for number in range(count))
-    assert sum("/compose" in request for request in proxy.requests) == calls
-    assert [each.key async for each in store.list("uploads/", "")] == names
-    await store.join(KEY, [Piece(names[0], 2)] * count, b"rest")
-    assert (await read(driver, KEY)).endswith(b"0,0,rest")
-    assert [each.key async for each in store.list("uploads/", "")] == names
 
 
 async def test_what_a_killed_join_leaves_is_of_its_upload(driver: Driver, proxy: GcsProxy) -> None:

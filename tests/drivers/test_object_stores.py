@@ -9,8 +9,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from dataforge_registry.drivers import tries
+from dataforge_registry.drivers import staged, tries
 from dataforge_registry.drivers.base import Driver, NotFound, Unavailable
+from dataforge_registry.drivers.objects import LEAST, WEEK, Piece, staging_of
 
 from .bodies import body, broken, keys, pieces, read, uploads
 from .proxy import Proxy
@@ -115,6 +116,41 @@ async def test_what_a_store_does_not_copy_at_once_is_copied_in_parts(
     await driver.commit(await driver.fork(staging), KEY)
     assert await read(driver, KEY) == content
     assert proxy.copied == 6
+
+
+@with_kind(
+    *[("gcs", *each) for each in ((31, b"", 1), (31, b"rest", 1), (32, b"", 3), (993, b"rest", 36))],
+    *[("s3", *each) for each in ((4, b"rest", 1), (5, b"", 3), (17, b"rest", 8))],
+    ("azure", 5, b"rest", 3),
+    names="count,rest,joins",
+)
+async def test_more_than_a_store_joins_at_once_goes_by_way_of_others(
+    driver: Driver, kind: str, monkeypatch: pytest.MonkeyPatch, count: int, rest: bytes, joins: int
+) -> None:
+    store = driver._store  # type: ignore[attr-defined]
+    joined = []
+    join = store.join
+
+    async def counted(name: str, sources: Sequence[Piece], more: bytes) -> None:
+        joined.append(len(sources))
+        await join(name, sources, more)
+
+    monkeypatch.setattr(store, "join", counted)
+    monkeypatch.setattr(store, "most", 31 if kind == "gcs" else 4)
+    size = 5 if kind == "gcs" else LEAST  # Google joins what is small too
+    monkeypatch.setattr(staged, "LEAST", size)
+    contents = [os.urandom(size) for _ in range(3)]
+    names = [f"uploads/scope,of-it/{number}" for number in range(3)]
+    for name, content in zip(names, contents, strict=True):
+        await store.put(name, content)
+    held = [Piece(names[number % 3], size) for number in range(count)]
+    last = [Piece("uploads/scope,of-it/last", len(rest))] if rest else []
+    if rest:
+        await store.put(last[0].name, rest)
+    await driver.commit(staging_of("scope,of-it", [*held, *last]), KEY)
+    assert await read(driver, KEY) == b"".join(contents[number % 3] for number in range(count)) + rest
+    assert (len(joined), max(joined)) == (joins, min(count, store.most))
+    assert [each.key async for each in store.list("uploads/", "")] == [*names, *(piece.name for piece in last)]
 
 
 @with_kind(
@@ -223,10 +259,10 @@ async def test_a_link_is_good_for_the_object_alone(driver: Driver) -> None:
             assert answer.status == 403
 
 
-@with_kind(("s3", "X-Amz-Expires=60&"), ("azure", "&spr=https&"), names="said")
+@with_kind(("s3", f"X-Amz-Expires={WEEK}&"), ("azure", "&spr=https&"), names="said")
 async def test_a_link_leads_to_where_clients_are(store: Store, said: str) -> None:
     driver = store.driver(publicendpoint="https://wells.example.org")
-    link = await driver.url(KEY, 60)
+    link = await driver.url(KEY, 10**9)
     assert link is not None and link.startswith(f"https://wells.example.org/{BUCKET}/") and said in link
     await driver.close()
 

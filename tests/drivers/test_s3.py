@@ -11,8 +11,9 @@ from dataforge_registry.drivers.base import Driver
 from dataforge_registry.drivers.s3_settings import settings_of
 from dataforge_registry.drivers.staged import PART
 
-from .bodies import staged, uploads
-from .stores import BUCKET, versitygw
+from .bodies import body, pieces, staged, uploads
+from .s3_proxy import S3Proxy
+from .stores import BUCKET, Store, versitygw
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.tool("versitygw")]
 MIB = 1024 * 1024
@@ -38,6 +39,17 @@ async def test_a_join_that_was_killed_is_swept(driver: Driver) -> None:
     assert await uploads(driver) == []
 
 
+async def test_parts_of_an_upload_are_not_of_a_class_that_is_billed_for_a_month(store: Store, proxy: S3Proxy) -> None:
+    driver = store.seen_at(proxy.endpoint).driver(chunksize=5 * MIB, storageclass="STANDARD_IA")
+    for size in (100, 6 * MIB, 12 * MIB):  # as it is, copied, joined
+        staging = await driver.append(await driver.begin(), pieces(bytes(size)))
+        await driver.commit(staging, f"blobs/{size}")
+    await driver.put("blobs/put", body(b"x"))
+    await driver.close()
+    asked = {(place.split("/")[3], storage) for place, storage in proxy.classes.items()}
+    assert asked == {("uploads", ""), ("blobs", "STANDARD_IA")}
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
@@ -45,6 +57,7 @@ async def test_a_join_that_was_killed_is_swept(driver: Driver) -> None:
         ({"bucket": "b", "accesskey": "a"}, "accesskey and secretkey go together"),
         ({"bucket": "b", "v4auth": False}, "v4auth"),
         ({"bucket": "b", "keyid": "k"}, "keyid encrypts nothing"),
+        ({"bucket": "b", "storageclass": "GLACIER"}, "storageclass GLACIER cannot be read at once"),
         ({"bucket": "b", "chunksize": 1}, "chunksize must be from 5 MiB"),
         ({"bucket": "b", "rootcertificates": "/nowhere.pem"}, "rootcertificates: /nowhere.pem cannot be read"),
     ],
