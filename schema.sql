@@ -962,9 +962,9 @@ CREATE TABLE segment (
     dtype text NOT NULL,
     width int NOT NULL,
     verified boolean NOT NULL DEFAULT false,
-    PRIMARY KEY (content_id, blob_digest)
+    PRIMARY KEY (blob_digest, content_id)
 );
-CREATE INDEX segment_blob ON segment (blob_digest);
+CREATE INDEX segment_content ON segment (content_id);
 COMMENT ON TABLE segment IS 'Which blobs are said to hold which values; verified: a job of ours has recomputed the content id from the blob';
 
 CREATE TABLE lineage (

@@ -14,17 +14,17 @@ import pyarrow as pa
 
 from dataforge_registry.core.access import SYSTEM
 from dataforge_registry.core.body import Body
+from dataforge_registry.core.curves.artifact.pack import pack, pack_index
+from dataforge_registry.core.curves.artifact.packed import Packed, Previous
 from dataforge_registry.core.curves.model import Curve, Frame, Index
 from dataforge_registry.core.curves.origin import Well
-from dataforge_registry.core.curves.pack import pack, pack_index
-from dataforge_registry.core.curves.packed import Packed, Previous
 from dataforge_registry.core.local import LocalRepository
 from dataforge_registry.core.oci.digest import Digest
 from dataforge_registry.core.records import blobs, catalog_versions, catalog_wells
 from dataforge_registry.core.records.artifacts import Actor
 from dataforge_registry.core.records.catalog import Asker
 from dataforge_registry.core.records.database import Database
-from dataforge_registry.core.records.pulls import PullLog
+from dataforge_registry.core.records.pulls import Pull, PullLog
 from dataforge_registry.core.store import Limits, Store
 from dataforge_registry.core.work.gc import Gc
 from dataforge_registry.core.work.mover import Mover
@@ -164,11 +164,23 @@ class Calls:
             return blobs.extend(self.database, heaps.BASE + self.laid()[1] * heaps.LINKS, timedelta(hours=24))
 
         await self.measure("lease renewed", times, lease)
+        await self.measure("pulls of 100 curves", max(5, times // 20), lambda n: self.pull(100))
         first = {n: log_of(f"w{run}x{n + 2}", self.curves + n + 1000) for n in range(-2, times)}
         second = {n: log_of(f"w{run}x{n + 2}", n + 2, packed) for n, packed in first.items()}
         await self.measure("curve pushed, new", times, lambda n: self.push(home(n), first[n], "latest"))
         await self.measure("curve pushed, edited", times, lambda n: self.push(home(n), second[n], "latest"))
         await self.measure("tag moved", times, lambda n: self.push(home(n), first[n], "latest", blobs=False))
+
+    async def pull(self, count: int) -> None:
+        """What a second's pulls of so many artifacts write."""
+        for _ in range(count):
+            name, c = self.laid()
+            tag = heaps.BASE + c * heaps.TAGS + heaps.VERSIONS
+            artifact = heaps.BASE + (c + 1) * heaps.VERSIONS - 1
+            places = artifact, tag, heaps.BASE + c, heaps.BASE + c // heaps.IN_WELL % heaps.PROJECTS
+            digest = heaps.hashed("a", artifact - heaps.BASE)
+            self.store.pulls.record(Pull(*places, name, "latest", digest, "ann", "192.0.2.1", "0123456789abcdef"))
+        await self.store.pulls.flush()
 
     async def collect(self, count: int) -> float:
         """Blobs that nobody names, gone from the records: how many a second."""

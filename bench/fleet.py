@@ -12,20 +12,19 @@ from uuid import uuid4
 
 import asyncpg
 import heaps
-from calls import Calls, Cost
+from calls import Calls
 from measures import QUICK, Subject
 from registries import Kind, Registry, cpu, ours
 
 from dataforge_registry.core.records import nodes
 from dataforge_registry.core.records.embedded import PrivatePostgres
-from dataforge_registry.registry.load.nodes import BEAT_SECONDS
 
 COUNTED = """SELECT d.xact_commit + d.xact_rollback AS transactions, pg_current_wal_insert_lsn() - '0/0'::pg_lsn AS wal,
   (SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'dataforge%') AS connections
 FROM pg_stat_database d WHERE datname = current_database()"""
 READ = 20_000
 """Records that the readers take at random."""
-CHANNEL, BEAT = "ch_pgqueuer", BEAT_SECONDS
+CHANNEL = "ch_pgqueuer"
 
 
 class Idle(NamedTuple):
@@ -88,8 +87,8 @@ def counted(dsn: str) -> list[float]:
     return asyncio.run(ask())
 
 
-async def beats(calls: Calls, counts: Sequence[int], times: int) -> dict[int, Cost]:
-    """The sign of life of one node among so many, which also counts them."""
+async def beats(calls: Calls, postgres: int, counts: Sequence[int], times: int) -> dict[int, tuple[float, float]]:
+    """The sign of life of one node among so many, which also counts them: CPU ms of PostgreSQL, and blocks."""
     costs = {}
     for count in counts:
         async with calls.database.acquire() as conn:
@@ -102,8 +101,9 @@ async def beats(calls: Calls, counts: Sequence[int], times: int) -> dict[int, Co
             node = nodes.Node(*made[n % among])
             await calls.database.run(lambda conn: nodes.beat(conn, node))
 
-        await calls.measure(f"beat of one among {count}", times, beat)
-        costs[count] = calls.costs[f"beat of one among {count}"]
+        spent = cpu(postgres)
+        await calls.measure("beat", times, beat)
+        costs[count] = (cpu(postgres) - spent) * 1000 / times, calls.costs["beat"].blocks
     async with calls.database.acquire() as conn:
         await conn.execute("TRUNCATE node")
     return costs

@@ -5,6 +5,7 @@ depth index that the 40 curves of its well share. That is 14 blobs of its own, 3
 Ids and digests are made from the curve's number, so digests come in no order, as pushed ones do.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -172,29 +173,36 @@ async def prepare(conn: Any) -> list[str]:
             "SELECT attname FROM pg_attribute WHERE attrelid = $1::regclass AND attnum = 1", table
         )
         await conn.execute(f"SELECT setval(pg_get_serial_sequence('{table}', '{column}'), {PUSHED})")
+    await conn.execute("CREATE SCHEMA sample")
     for clone in CLONES:
         columns = [row["attname"] for row in await conn.fetch(COLUMNS, clone.table, list(clone.left))]
         await conn.execute(
-            f"CREATE TEMP TABLE IF NOT EXISTS sample_{clone.table} AS SELECT * FROM {clone.table}"
+            f"CREATE TABLE IF NOT EXISTS sample.{clone.table} AS SELECT * FROM {clone.table}"
             f" WHERE {clone.sample or 'true'} ORDER BY 1 DESC LIMIT 1"
         )
         values = ", ".join(clone.given.get(column, f"s.{column}") for column in columns)
         names = ", ".join(f'"{column}"' for column in columns)
-        again = "ON CONFLICT DO NOTHING" if clone.table == "project" else ""
         statements.append(
-            f"INSERT INTO {clone.table} ({names}) OVERRIDING SYSTEM VALUE"
-            f" SELECT {values} FROM {clone.rows}, sample_{clone.table} s {again}"
+            f"INSERT INTO {clone.table} ({names}) OVERRIDING SYSTEM VALUE SELECT {values}"
+            f" FROM {clone.rows}, sample.{clone.table} s {'ON CONFLICT DO NOTHING' if clone.table == 'project' else ''}"
         )
     return statements
 
 
-async def lay(conn: Any, statements: Sequence[str], start: int, stop: int) -> None:
+async def lay(connections: Sequence[Any], statements: Sequence[str], start: int, stop: int) -> None:
     """The records of curves [start, stop), which are whole wells, vacuumed as autovacuum would leave them."""
-    for first in range(start, stop, STEP):
-        async with conn.transaction():
-            # no look-up of each foreign key; nothing waits for the disk
-            await conn.execute("SET LOCAL session_replication_role = replica; SET LOCAL synchronous_commit = off")
-            for statement in statements:
-                await conn.execute(statement, first, min(stop, first + STEP), timeout=600)
+    projects, *others = statements
+    await connections[0].execute(projects, start, stop, timeout=600)
+    firsts = iter(range(start, stop, STEP))
+
+    async def steps(conn: Any) -> None:
+        for first in firsts:
+            async with conn.transaction():
+                # no look-up of each foreign key; nothing waits for the disk
+                await conn.execute("SET LOCAL session_replication_role = replica; SET LOCAL synchronous_commit = off")
+                for statement in others:
+                    await conn.execute(statement, first, min(stop, first + STEP), timeout=1800)
+
+    await asyncio.gather(*map(steps, connections))
     for table in TABLES:
-        await conn.execute(f"VACUUM ANALYZE {table}", timeout=600)
+        await connections[0].execute(f"VACUUM ANALYZE {table}", timeout=1800)

@@ -64,10 +64,10 @@ WHERE a.id = v.id AND v.curve_id = $1 AND a.deleted_at IS NOT NULL"""
 UPDATE_NUMBER = """UPDATE repository SET last_version = $2 WHERE repository_id = $1 AND last_version < $2"""
 REFRESH = "SELECT curves_refresh(ARRAY[$1::bigint])"
 DELETE_SEGMENTS = """WITH page AS (SELECT content_id, blob_digest, verified FROM segment
-  WHERE (content_id, blob_digest) > ($1, $2) ORDER BY content_id, blob_digest LIMIT $3),
+  WHERE (blob_digest, content_id) > ($1, $2) ORDER BY blob_digest, content_id LIMIT $3),
 gone AS (DELETE FROM segment s USING page p WHERE s.content_id = p.content_id AND s.blob_digest = p.blob_digest
   AND NOT s.verified AND NOT EXISTS (SELECT FROM artifact_blob_ref f WHERE f.blob_digest = p.blob_digest))
-SELECT content_id, blob_digest FROM page ORDER BY content_id DESC, blob_digest DESC LIMIT 1"""
+SELECT blob_digest, content_id FROM page ORDER BY blob_digest DESC, content_id DESC LIMIT 1"""
 SELECT_UNJUDGED = """SELECT id FROM curve_version WHERE curve_id = $1 AND verdict = 'pending' ORDER BY id"""
 
 
@@ -117,7 +117,7 @@ class Reindex:
     async def _segments(self) -> None:
         """What was said of blobs that nothing names any more, and was never seen to be so, goes. A push that says it
         again this very moment may lose it, and with it no more than a chance to share a blob."""
-        last: Any = (b"", "")
+        last: Any = ("", b"")
         while last is not None:
             async with self._database.acquire() as conn:
                 last = await conn.fetchrow(DELETE_SEGMENTS, *last, 10 * PAGE)

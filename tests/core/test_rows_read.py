@@ -303,7 +303,7 @@ class Calls:
         await self.ask("copy manifests", lambda: CopyManifests(database, driver)(Task(database, claim)))
         await self.ask("beat task", lambda: database.run(lambda conn: work.beat_task(conn, claim)))
         await self.ask("finish task", lambda: database.run(lambda conn: work.finish_task(conn, claim, "success")))
-        await self.ask("lost jobs", lambda: database.run(lambda conn: work.vanished_tasks(conn, 60)))
+        await self.ask("lost jobs", lambda: database.run(lambda conn: work.vanished_tasks(conn, HOUR.total_seconds())))
 
 
 @asynccontextmanager
