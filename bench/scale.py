@@ -4,7 +4,7 @@
     python bench/scale.py --blobs 10000000   another largest amount, with a tenth and a hundredth of it
     python bench/scale.py --quick            50,000 blobs, to see that it runs
 
-About 15 minutes on two cores, 15 GB of disk. PostgreSQL is real and private. heaps.py makes the records (laid rows are
+About 15 minutes on two cores, 20 GB of disk. PostgreSQL is real and private. heaps.py makes the records (laid rows are
 clones of curves that were pushed), calls.py asks them, nodes are in fleet.py; sizing.py says what the figures come to
 for other amounts. Needs `make tools` (wrk, go).
 """
@@ -35,7 +35,7 @@ from dataforge_registry.core.records.schema import migrate
 SETTINGS = {
     "shared_buffers": "2GB",
     "maintenance_work_mem": "512MB",
-    "max_wal_size": "16GB",
+    "max_wal_size": "8GB",
     "max_connections": "600",
     "autovacuum": "off",
 }
