@@ -67,13 +67,15 @@ class Lacking:
 
 @dataclass
 class Pass:
-    """What a pass did: objects it saw wanted, those copied (and their bytes), deleted there; key -> why not."""
+    """What a pass did: objects it saw wanted, those copied (and their bytes), deleted there; key -> why not; whether it
+    is at its end."""
 
     wanted: int = 0
     copied: int = 0
     size: int = 0
     deleted: int = 0
     failed: dict[str, str] = field(default_factory=dict)
+    ended: bool = False
 
 
 class Migration:
@@ -149,6 +151,7 @@ class Migration:
             raise group.exceptions[0] from None
         if sweep:
             done.deleted += await self._sweep.adopted(but=MARK)
+        done.ended = True
         self._tell(done)
         return done
 

@@ -1,6 +1,8 @@
 """`dfr storage migrate`: all blobs from the store of one configuration to that of another."""
 
 import os
+import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,9 +14,13 @@ from ..failures import CommandError
 from .options import DataFolder, on_disk, read
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from ...core.records.database import Connection, Database
     from ...core.work.migrate import Migration, Pass
 
+EACH = 60.0
+"""Seconds between two lines in a log."""
 SHOWN = 100
 """Objects that could not be copied and are told one by one."""
 
@@ -82,26 +88,42 @@ _NEXT = (
 
 
 async def _migrated(database: "Database", before: Config, after: Config, finish: bool, drop_uploads: bool) -> "Pass":
-    from ...core.work.migrate import Migration, Pass
+    from ...core.work.migrate import Migration
     from ..backends import open_store
     from .screen import progress
 
     old, new = open_store(before), open_store(after)
     try:
         with progress() as bar:
-            task = bar.add_task("migrate", total=None, now="")
-
-            def tell(now: Pass) -> None:
-                bar.update(task, completed=now.wanted, now=f"{now.copied} copied, {now.size / 1e6:.0f} MB")
-
+            tell = _Telling(bar)
             migration = Migration(database, old, new, tell)
             passes = await _finished(database, migration, drop_uploads) if finish else await migration.run()
-        for number, each in enumerate(passes, 1):
-            print(f"pass {number}: {each.copied} of {each.wanted} objects ({each.size} bytes), {each.deleted} deleted")
         return passes[-1]
     finally:
         await new.close()
         await old.close()
+
+
+class _Telling:
+    """A line for each pass when it has ended, a bar meanwhile; where there is no terminal a line each minute."""
+
+    def __init__(self, bar: "Progress") -> None:
+        self._bar = bar
+        self._task = bar.add_task("migrate", total=None, now="")
+        self._passes = 0
+        self._said = time.monotonic()
+
+    def __call__(self, now: "Pass") -> None:
+        done = f"{now.copied} copied, {now.size / 1e6:.0f} MB"
+        self._bar.update(self._task, completed=now.wanted, now=done)
+        if now.ended:
+            self._passes += 1
+            print(
+                f"pass {self._passes}: {now.copied} of {now.wanted} objects ({now.size} bytes), {now.deleted} deleted"
+            )
+        elif not self._bar.console.is_terminal and time.monotonic() - self._said > EACH:
+            self._said = time.monotonic()
+            print(f"{now.wanted} objects looked at, {done}", file=sys.stderr)
 
 
 async def _finished(database: "Database", migration: "Migration", drop_uploads: bool) -> "list[Pass]":

@@ -21,7 +21,7 @@ from dataforge_registry.drivers.base import Driver, NotFound
 from dataforge_registry.drivers.filesystem import FilesystemDriver
 from dataforge_registry.drivers.memory import MemoryDriver
 
-from ...drivers.stores import versitygw
+from ...drivers.stores import azurite, fake_gcs, versitygw
 from ..gc.conftest import LARGE, LEASE, Yard, pieces
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -72,24 +72,36 @@ async def promised(yard: Yard) -> dict[str, int]:
     return found
 
 
+S3 = pytest.mark.tool("versitygw")
+
+
 @pytest.mark.parametrize(
-    "make",
+    ("source", "make"),
     [
-        MemoryDriver,
-        pytest.param(lambda: versitygw().driver(), marks=pytest.mark.tool("versitygw")),
+        (None, MemoryDriver),
+        pytest.param(None, lambda: versitygw().driver(), marks=S3),
+        pytest.param(lambda: versitygw().driver(), lambda: azurite().driver(), marks=[S3, pytest.mark.tool("azurite")]),
+        pytest.param(lambda: fake_gcs().driver(), lambda: versitygw().driver(), marks=S3),
     ],
-    ids=["memory", "s3"],
+    ids=["files to memory", "files to s3", "s3 to azure", "gcs to s3"],
 )
-async def test_all_of_it_comes_while_more_comes(yard: Yard, make: Callable[[], Driver]) -> None:
+async def test_all_of_it_comes_while_more_comes_and_goes(
+    yard: Yard, source: Callable[[], Driver] | None, make: Callable[[], Driver]
+) -> None:
     target = make()
+    if source is not None:
+        yard = Yard(yard.database, source())
     await fill(yard)
 
     async def pushing() -> None:
-        for n in range(20):
+        for n in range(8 if source else 20):
             await yard.image(
                 await yard.blob(bytes([100 + n]) * (LARGE + n)), await yard.blob(b"n%d" % n), tags=[f"t{n}"]
             )
             await yard.mover.step()
+            if n % 4 == 3:
+                found = await yard.repository().stat_manifest(f"t{n - 2}")
+                await yard.repository().delete_manifest(found.digest)
 
     passes, _ = await asyncio.gather(Migration(yard.database, yard.driver, target).run(), pushing())
     assert passes[0].copied >= 9 and not any(each.failed for each in passes)
@@ -107,6 +119,7 @@ async def test_all_of_it_comes_while_more_comes(yard: Yard, make: Callable[[], D
     ]
     assert [each.kind async for each in Fsck(yard.database, target, grace=-LEASE).run()] == old
     await target.close()
+    await yard.driver.close()
 
 
 class Died(Exception):
