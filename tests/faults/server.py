@@ -109,7 +109,7 @@ class Server:
         """What is wrong in the records and the store. A writer that was killed may leave its lease behind."""
         with PrivatePostgres.start(self.data) as joined:
             if killed:
-                asyncio.run(_forget_leases(joined.dsn))
+                asyncio.run(forget_leases(joined.dsn))
             return asyncio.run(violations(joined.dsn, self.storage))
 
 
@@ -123,7 +123,7 @@ class Worker(Server):
         self._command = [sys.executable, "-m", "dataforge_registry.registry", "worker", "--data", str(self.data)]
 
 
-async def _forget_leases(dsn: str) -> None:
+async def forget_leases(dsn: str) -> None:
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute("UPDATE upload SET lease = NULL")
