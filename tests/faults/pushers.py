@@ -78,7 +78,9 @@ class Pusher(threading.Thread):
 
     def _send(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, dict[str, str]]:
         try:
-            status, answer, _ = random.choice(self._servers).send(method, path, body, **headers)
+            status, answer, said = random.choice(self._servers).send(method, path, body, **headers)
+            if status >= 400:
+                answer |= {"request": f"{method} {path} of {len(body)} bytes", "said": said.decode()}
         except (OSError, http.client.HTTPException) as error:
             time.sleep(0.05)
             status, answer = BROKEN, {"error": repr(error)}
