@@ -136,9 +136,10 @@ class Registry:
 
 
 def descendants(process: int) -> list[int]:
-    """It and those below it; none where it has ended."""
+    """It and those below it, whichever thread began them (PostgreSQL is begun by one); none where it has ended."""
     try:
-        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+        threads = Path(f"/proc/{process}/task").iterdir()
+        children = [child for thread in threads for child in (thread / "children").read_text().split()]
     except (FileNotFoundError, ProcessLookupError):
         return []
     return [process] + [below for child in children for below in descendants(int(child))]
