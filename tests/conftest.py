@@ -26,13 +26,12 @@ from dataforge_registry.core.records.database import Database
 from dataforge_registry.core.records.embedded import PrivatePostgres
 from dataforge_registry.core.records.schema import migrate
 
+from .memory import in_memory
 from .pgbouncer import pgbouncer
 from .pgbouncer import program as pooler_program
 
 ROOT = Path(__file__).parent.parent
 TOOLS = ROOT / ".tools" / "bin"
-MEMORY = Path("/dev/shm")
-ROOM = 4 << 30
 
 settings.register_profile("short", deadline=None)  # a busy machine is no failure
 settings.register_profile("long", deadline=None, max_examples=20_000, suppress_health_check=[HealthCheck.too_slow])
@@ -42,6 +41,14 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 def pytest_configure() -> None:
     if TOOLS.is_dir():
         os.environ["PATH"] = f"{TOOLS}{os.pathsep}{os.environ['PATH']}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With xdist, tests that share something made for their module go to one worker: it is made once."""
+    for item in items:
+        fixtures = item._fixtureinfo.name2fixturedefs.values()  # type: ignore[attr-defined]
+        if item.get_closest_marker("xdist_group") is None and any(found[-1].scope == "module" for found in fixtures):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -56,11 +63,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def server_directory() -> Iterator[Path]:
-    """A short, private folder that a server we start as root can enter: pytest's own are closed to its user.
-
-    In memory where there is room for it: a database is 900 files, and many disks take half a second to make them."""
-    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
-    directory = Path(tempfile.mkdtemp(prefix="dfr-test-", dir=MEMORY if roomy else None))
+    """A short, private folder that a server we start as root can enter: pytest's own are closed to its user."""
+    directory = Path(tempfile.mkdtemp(prefix="dfr-test-", dir=in_memory()))
     if os.geteuid() == 0:
         os.chown(directory, 65534, 65534)
     yield directory

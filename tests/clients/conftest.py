@@ -3,7 +3,6 @@
 import itertools
 import os
 import re
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from ..memory import home
 from .layout import Layout, write_layout
 from .server import ALL_MODES, Client, Mode, Server, serving
 
@@ -24,11 +24,8 @@ CLOSED = [param for param, mode in zip(MODES, ALL_MODES, strict=True) if mode.cr
 @pytest.fixture(scope="session", params=MODES)
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     mode: Mode = request.param
-    # Not under pytest's own folder: that one is closed to the user that the private PostgreSQL runs as.
-    with tempfile.TemporaryDirectory(prefix=f"dfr-{mode}-") as folder:
-        Path(folder).chmod(0o755)
-        with serving(Path(folder) / "data", mode) as server:
-            yield server
+    with home(f"dfr-{mode}-") as folder, serving(folder / "data", mode) as server:
+        yield server
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ another node, and each client sees one registry."""
 
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from ..deploy.proxies import NGINX
 from ..drivers.stores import ceph
 from ..faults.kill_nodes import Cluster, cluster
+from ..memory import home
 from .layout import CONFIG, LAYER, MANIFEST, store
 from .server import Client, Server, sha256
 
@@ -26,10 +26,8 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Cluster]:
-    with tempfile.TemporaryDirectory(prefix="dfr-nodes-") as folder:
-        Path(folder).chmod(0o755)
-        with cluster(Path(folder), ceph()) as running:
-            yield running
+    with home("dfr-nodes-") as folder, cluster(folder, ceph()) as running:
+        yield running
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ over."""
 
 import os
 import re
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 import requests
 
 from ..drivers.stores import BUCKET, Store, azurite, ceph, fake_gcs, versitygw
+from ..memory import home
 from .server import Client, Mode, Server, serving, sha256
 from .test_conformance import DEV, conformance
 
@@ -36,10 +36,9 @@ def store(request: pytest.FixtureRequest) -> Store:
 @pytest.fixture(scope="module")
 def server(store: Store) -> Iterator[Server]:
     settings = store.environment(ROOT) | {"REGISTRY_STORAGE_REDIRECT_EXCEPT_AGENTS": "[stubborn/]"}
-    with tempfile.TemporaryDirectory(prefix="dfr-store-") as folder:
-        Path(folder).chmod(0o755)
-        settings["REGISTRY_STORAGE_CACHE_FOLDER"] = str(Path(folder) / "data" / "copies")
-        with serving(Path(folder) / "data", Mode("hypercorn", False), **settings) as server:
+    with home("dfr-store-") as folder:
+        settings["REGISTRY_STORAGE_CACHE_FOLDER"] = str(folder / "data" / "copies")
+        with serving(folder / "data", Mode("hypercorn", False), **settings) as server:
             yield server
 
 

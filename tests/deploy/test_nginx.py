@@ -5,7 +5,6 @@ import os
 import socket
 import ssl
 import tarfile
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -16,8 +15,8 @@ import pytest
 import requests
 
 from ..clients.server import Client, Server, sha256
-from ..conftest import MEMORY
 from ..faults import server as nodes
+from ..memory import home
 from .proxies import NGINX, Nginx, nginx
 
 pytestmark = [pytest.mark.tool(NGINX), pytest.mark.timeout(300), pytest.mark.xdist_group("nginx")]
@@ -26,9 +25,8 @@ BLOCK = 1 << 20
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="dfr-deploy-", dir=MEMORY if MEMORY.is_dir() else None) as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
+    with home("dfr-deploy-") as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")

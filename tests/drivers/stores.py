@@ -30,6 +30,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from dataforge_registry.drivers import open_driver
 from dataforge_registry.drivers.base import Driver
 
+from ..memory import in_memory
 from .rgw import Ceph
 
 BUCKET = "wells"
@@ -252,7 +253,7 @@ def _make_bucket(store: S3) -> None:
 
 
 def _folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="dfr-store-"))
+    return Path(tempfile.mkdtemp(prefix="dfr-store-", dir=in_memory()))
 
 
 def _start(command: list[str], port: int, folder: Path, environment: Mapping[str, str] = {}) -> None:

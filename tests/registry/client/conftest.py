@@ -5,7 +5,6 @@ import secrets
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from ...memory import home
 
 STOP_SECONDS = 40
 
@@ -29,21 +30,19 @@ class Served:
 @contextmanager
 def served(*arguments: str, password: str = "", **settings: str) -> Iterator[Served]:
     """A registry in a process of its own; settings are its REGISTRY_ variables."""
-    # Not in pytest's folder: that one is closed to the user a private PostgreSQL runs as.
-    with tempfile.TemporaryDirectory(prefix="dfr-client-") as folder:
-        Path(folder).chmod(0o755)
-        data = Path(folder) / "data"
+    with home("dfr-client-") as folder:
+        data = folder / "data"
         command = [sys.executable, "-m", "dataforge_registry.registry", "serve", "--data", str(data), "--port", "0"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("REGISTRY_", "DFR_"))}
         environment |= settings | ({"REGISTRY_AUTH_ADMIN_PASSWORD": password} if password else {})
-        with (Path(folder) / "log").open("w") as log:
+        with (folder / "log").open("w") as log:
             process = subprocess.Popen(
                 [*command, *arguments], env=environment, stdout=subprocess.PIPE, stderr=log, text=True
             )
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
-            assert "http://" in line, (Path(folder) / "log").read_text()
+            assert "http://" in line, (folder / "log").read_text()
             yield Served("http://" + line.split("http://")[1].strip(), data, password)
         finally:
             process.send_signal(signal.SIGTERM)

@@ -4,16 +4,16 @@ description. One process serves all modules, so each test works on names of its 
 import itertools
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
-from ..v2.conftest import PASSWORD, Registry, closed_registry, door
+from ..v2.conftest import PASSWORD, Registry, door, with_accounts
 from .harbor import PREFIX, description
 
-__all__ = ["closed_registry", "door"]
+__all__ = ["door"]
 NUMBERS = itertools.count()
 
 
@@ -73,6 +73,13 @@ class Api:
 
     def delete(self, path: str) -> Answer:
         return self.send("DELETE", path)
+
+
+@pytest.fixture(scope="session", params=[pytest.param("hypercorn", marks=pytest.mark.xdist_group("management"))])
+def closed_registry(request: pytest.FixtureRequest) -> Iterator[Registry]:
+    """On one engine: what differs between them is below these routes, and tests/registry/v2 asks both for it."""
+    with with_accounts(request.param) as registry:
+        yield registry
 
 
 @pytest.fixture(autouse=True, scope="module")

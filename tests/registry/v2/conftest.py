@@ -185,10 +185,17 @@ def open_registry(request: pytest.FixtureRequest) -> Iterator[Registry]:
         yield registry
 
 
+@contextmanager
+def with_accounts(engine: str) -> Iterator[Registry]:
+    """What `door` tells of."""
+    with running("--engine", engine, password=PASSWORD) as registry:
+        asyncio.run(_people(registry.dsn))
+        yield registry
+
+
 @pytest.fixture(scope="session", params=_engines("closed"))
 def closed_registry(request: pytest.FixtureRequest) -> Iterator[Registry]:
-    with running("--engine", request.param, password=PASSWORD) as registry:
-        asyncio.run(_people(registry.dsn))
+    with with_accounts(request.param) as registry:
         yield registry
 
 
