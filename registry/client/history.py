@@ -73,14 +73,11 @@ async def open_curves(registry: RemoteRegistry, reference: Reference) -> list[Op
 
 async def parent_of(opened: Opened) -> Opened | None:
     """The version that this one follows; None for the first, and where the parent is gone."""
-    digest = opened.version.manifest.annotations.get(schema.PARENT)
-    if not digest:
+    version = await _followed(opened.repository, opened.version)
+    if version is None:
         return None
-    try:
-        version = await _load(opened.repository, digest)
-    except (ManifestUnknown, NameUnknown):
-        return None
-    return Opened(Reference(opened.reference.segments, digest, opened.reference.base), opened.repository, version)
+    segments, digest, base = opened.reference.segments, _parent(opened.version), opened.reference.base
+    return Opened(Reference(segments, digest, base), opened.repository, version)
 
 
 async def compare(old: Opened, new: Opened, most: int = MOST_INTERVALS) -> CurveDiff:
@@ -116,16 +113,12 @@ async def history(registry: RemoteRegistry, reference: Reference, most: int) -> 
 
 async def _follow(repository: RemoteRepository, versions: dict[str, Version], most: int) -> None:
     """Add the parents that no tag names, as far as they are there."""
-    waiting = [_parent(version) for version in versions.values()]
+    waiting = list(versions.values())
     while waiting and len(versions) < most:
-        digest = waiting.pop()
-        if not digest or digest in versions:
-            continue
-        try:
-            versions[digest] = await _load(repository, digest)
-        except (ManifestUnknown, NameUnknown):
-            continue
-        waiting.append(_parent(versions[digest]))
+        version = waiting.pop()
+        if _parent(version) not in versions and (found := await _followed(repository, version)):
+            versions[_parent(version)] = found
+            waiting.append(found)
 
 
 def _parent(version: Version) -> str:
@@ -143,18 +136,21 @@ def _age(version: Version, versions: dict[str, Version], tags: dict[str, list[st
 
 
 async def _step(repository: RemoteRepository, version: Version, versions: dict[str, Version], tags: list[str]) -> Step:
-    parent = versions.get(_parent(version))
-    if parent is None and _parent(version):
-        try:
-            parent = await _load(repository, _parent(version))
-        except (ManifestUnknown, NameUnknown):
-            parent = None
+    parent = versions.get(_parent(version)) or await _followed(repository, version)
     change = None
     if parent:
         wanted = plan(parent, version)
         if sum(layer.size for layer in (*wanted.old_layers, *wanted.new_layers)) <= CHEAP_BYTES:
             change = await asyncio.to_thread(assemble, wanted, await fetch(repository, wanted.digests))
     return Step(version, new_bytes(parent, version), tags, change)
+
+
+async def _followed(repository: RemoteRepository, version: Version) -> Version | None:
+    """The version that one follows; None for the first, and where it is gone."""
+    try:
+        return await _load(repository, _parent(version)) if _parent(version) else None
+    except (ManifestUnknown, NameUnknown):
+        return None
 
 
 async def _load(repository: RemoteRepository, digest: str) -> Version:
