@@ -46,11 +46,14 @@ class Connection:
         self._idle, self._left = True, False
         self._rest: int | None = None
         self._protocol: Http1
+        self._begun = False
 
     async def run(self) -> None:
         """Serve until the client leaves, is cut, or the server retires the connection."""
         sock = self._transport.get_extra_info("socket")
         try:
+            if self._transport.is_closing():
+                return  # retired, or made way, before its turn came
             sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
             client, server = (parse_socket_addr(sock.family, name()) for name in (sock.getpeername, sock.getsockname))
             secure = self._transport.get_extra_info("ssl_object") is not None
@@ -69,6 +72,7 @@ class Connection:
                     self.send,
                     self.send_file,
                 )
+                self._begun = True
                 tasks.first_read = self._protocol.proceed
                 tasks.send_file = None if secure else self._protocol.send_file
                 self._set_deadline(self._http.header_timeout)
@@ -159,7 +163,7 @@ class Connection:
     def _finish(self) -> None:
         if self._rest is not None or self._transport.is_closing():
             return
-        if self._protocol.unread and self._transport.can_write_eof():
+        if self._begun and self._protocol.unread and self._transport.can_write_eof():
             self._rest = LINGER_BYTES
             self._transport.write_eof()
             self._set_deadline(LINGER_SECONDS)

@@ -1,5 +1,9 @@
 """Foreign clients with something large before two nodes, one bucket in Ceph and deploy's nginx: each request goes to
-another node, and each client sees one registry."""
+another node, and each client sees one registry.
+
+LARGE_MIB=1024 for images of 1 GiB; where 8 GiB of memory are not to spare one client at a time (`-k skopeo`), since the
+bucket lies in memory and keeps what all of them pushed.
+"""
 
 import json
 import os

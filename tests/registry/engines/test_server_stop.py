@@ -6,11 +6,16 @@ import socket
 from typing import Any
 
 import pytest
+from hypercorn.asyncio.worker_context import WorkerContext
 
+from dataforge_registry.drivers.threads import Threads
+from dataforge_registry.registry.engines.connection import Connection
+from dataforge_registry.registry.engines.hypercorn import settings
 from dataforge_registry.registry.engines.lifespan import StartFailed, lifespan
+from dataforge_registry.registry.engines.stream import Stream
 from dataforge_registry.registry.sections import Http
 
-from .conftest import Start, hang_up
+from .conftest import App, Start, hang_up
 
 WAIT = b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -140,3 +145,25 @@ async def test_an_application_that_does_not_stop_is_cancelled(caplog: pytest.Log
         pass
     assert ended == ["cleaned up"]
     assert "did not stop in time" in caplog.text
+
+
+@pytest.mark.asyncio
+async def test_a_stop_meets_connections_that_have_not_begun() -> None:
+    """Seen under a crowd: accepted, and not yet served when the server stops."""
+    loop, http, retired = asyncio.get_running_loop(), Http(), list[asyncio.Task[None]]()
+    threads = Threads(1)
+
+    def accept(stream: Stream) -> None:
+        connection = Connection(App(), settings(http), http, WorkerContext(None), stream, threads)
+        task = loop.create_task(connection.run())
+        connection.retire()
+        retired.append(task)
+
+    server = await loop.create_server(lambda: Stream(accept), "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    assert await reader.read() == b""
+    (task,) = retired
+    await task
+    writer.close()
+    server.close()
+    await threads.close()
