@@ -138,10 +138,13 @@ class Registry:
 def descendants(process: int) -> list[int]:
     """It and those below it, whichever thread began them (PostgreSQL is begun by one); none where it has ended."""
     try:
-        threads = Path(f"/proc/{process}/task").iterdir()
-        children = [child for thread in threads for child in (thread / "children").read_text().split()]
-    except (FileNotFoundError, ProcessLookupError):
+        threads = list(Path(f"/proc/{process}/task").iterdir())
+    except FileNotFoundError:
         return []
+    children = []
+    for thread in threads:
+        with suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended
+            children += (thread / "children").read_text().split()
     return [process] + [below for child in children for below in descendants(int(child))]
 
 
