@@ -1187,11 +1187,9 @@ BEGIN
   END IF;
   IF state = 'live' THEN
     PERFORM link_charge(ARRAY[p_repository], ARRAY[blob_id], ARRAY[p_digest], ARRAY[p_size], p_lease);
-  ELSE
-    PERFORM set_config('synchronous_commit', 'off', true);  -- the commit of T2 flushes this one too
   END IF;
 END $$;
-COMMENT ON FUNCTION blob_claim IS 'T1. Answer live: linked, charged, done; pending: bring the bytes of this generation, then blob_finish';
+COMMENT ON FUNCTION blob_claim IS 'T1, durable before the bytes are: what no row knows nobody collects. Answer live: linked, charged, done; pending: bring the bytes of this generation, then blob_finish';
 
 CREATE FUNCTION blob_finish(p_repository bigint, p_blob bigint, p_generation int, p_digest text, p_size bigint, p_lease interval)
 RETURNS boolean LANGUAGE plpgsql AS $$
