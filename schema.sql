@@ -2056,7 +2056,6 @@ COMMENT ON FUNCTION upload_fork IS 'After a take-over, before any byte: from now
 CREATE FUNCTION upload_save(p_id uuid, p_lease uuid, p_offset bigint, p_hash_state bytea, p_staging jsonb, p_expiry interval)
 RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM set_config('synchronous_commit', 'off', true);
   UPDATE upload SET "offset" = p_offset, hash_state = p_hash_state, staging = p_staging, lease = NULL, leased_at = NULL,
     expires_at = clock_timestamp() + p_expiry
   WHERE id = p_id AND lease = p_lease AND status = 'open';
