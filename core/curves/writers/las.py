@@ -97,4 +97,6 @@ def quoted(text: str, delimiter: str | None) -> str:
     """A text as one value of a data line."""
     bare = " ".join(text.split())
     parted = delimiter in bare if delimiter and delimiter != "\t" else " " in bare
-    return '"' + bare.replace('"', '""') + '"' if parted or not bare or '"' in bare or bare[0] == "#" else bare
+    # A comma at the end reads as what parts the columns: many files with commas say nothing of them.
+    bound = parted or not bare or '"' in bare or bare[0] == "#" or bare[-1] == ","
+    return '"' + bare.replace('"', '""') + '"' if bound else bare

@@ -157,9 +157,9 @@ def split_line(text: str, delimiter: str | None) -> list[str]:
 def delimiter_of(text: str, declared: str | None, columns: int) -> str | None:
     """The delimiter that cuts the first row into its columns: the declared one, else another that does."""
     first = next((line for line in text[:65536].split("\n") if line.strip() and not line.strip().startswith("#")), "")
+    commas = any(part.endswith(",") for part in re.sub(r'"[^"]*"', '""', first).split())
     for delimiter in (declared, ",", "\t", None):
-        values = split_line(first, delimiter)
-        if len(values) == columns and not (delimiter is None and any(value.endswith(",") for value in values)):
+        if len(split_line(first, delimiter)) == columns and not (delimiter is None and commas):
             return delimiter
     return declared
 

@@ -61,6 +61,7 @@ def test_any_decimals_come_back_with_their_digits(tables: Any, values: list[int 
 
 
 @calm
+@example(values=[",", None, None, None, None])
 @given(st.lists(st.none() | words, min_size=ROWS, max_size=ROWS))
 def test_any_texts_come_back(tables: Any, values: list[str | None]) -> None:
     """But for what makes a text none: runs of white space, texts that read as numbers or as absent."""
