@@ -11,6 +11,7 @@ from typing import Any, Final
 from azure.core.credentials import AzureNamedKeyCredential
 
 from .base import check_key
+from .staged import PART
 
 PARAMETERS: Final = (
     "accountname", "accountkey", "container", "rootdirectory", "realm", "serviceurl", "publicendpoint", "credentials",
@@ -47,7 +48,7 @@ def settings_of(given: Mapping[str, Any]) -> Settings:
             raise ValueError(
                 f"storage.azure.{name} must be the name of a{'n account' if name[0] == 'a' else ' container'}"
             )
-    part = int(parameters.get("chunksize", 16 << 20))
+    part = int(parameters.get("chunksize", PART))
     if not 5 << 20 <= part <= LARGEST:
         raise ValueError("storage.azure.chunksize must be from 5 MiB to 100 MiB")
     root = str(parameters.get("rootdirectory", "")).strip("/")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from .base import check_key
+from .staged import PART
 
 PARAMETERS: Final = ("bucket", "keyfile", "rootdirectory", "chunksize", "endpoint")
 KINDS: Final = ("service_account", "authorized_user", "external_account", "impersonated_service_account")
@@ -31,7 +32,7 @@ def settings_of(given: Mapping[str, Any]) -> Settings:
     bucket = str(parameters.get("bucket", ""))
     if not bucket:
         raise ValueError("storage.gcs.bucket must be the name of a bucket")
-    part = int(parameters.get("chunksize", 16 << 20))
+    part = int(parameters.get("chunksize", PART))
     if not 5 << 20 <= part <= 1 << 30:
         raise ValueError("storage.gcs.chunksize must be from 5 MiB to 1 GiB")
     endpoint = str(parameters.get("endpoint", "")).rstrip("/")

@@ -8,6 +8,7 @@ from typing import Any, Final
 from aiobotocore.config import AioConfig
 
 from .base import check_key
+from .staged import PART
 
 PARAMETERS: Final = (
     "accesskey", "secretkey", "sessiontoken", "region", "regionendpoint", "publicendpoint", "forcepathstyle", "bucket",
@@ -49,7 +50,7 @@ def settings_of(given: Mapping[str, Any]) -> Settings:
         raise ValueError("storage.s3.keyid encrypts nothing without encrypt: true")
     if parameters.get("storageclass") in UNREADABLE:
         raise ValueError(f"storage.s3.storageclass {parameters['storageclass']} cannot be read at once; name another")
-    part = int(parameters.get("chunksize", 16 << 20))
+    part = int(parameters.get("chunksize", PART))
     if not 5 << 20 <= part <= 1 << 30:
         raise ValueError("storage.s3.chunksize must be from 5 MiB to 1 GiB")
     root = str(parameters.get("rootdirectory", "")).strip("/")

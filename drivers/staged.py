@@ -40,7 +40,7 @@ from .base import (
 from .objects import LEAST, WEEK, ObjectStore, Piece, pieces_of, staging_of
 from .parts import chained, each, parts_of, size_of, store_parts
 
-PART: Final = 16 * 1024 * 1024
+PART: Final = 8 * 1024 * 1024
 """Bytes gathered for an object of an upload."""
 _ID: Final = 32
 

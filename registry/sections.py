@@ -46,7 +46,7 @@ class S3(Section, frozen=True):
     skipverify: bool = False
     rootcertificates: str = ""
     v4auth: bool = True
-    chunksize: Size = Size(16 << 20)
+    chunksize: Size = Size(8 << 20)
     storageclass: str = ""
 
 
@@ -71,7 +71,7 @@ class Azure(Section, frozen=True):
     publicendpoint: str = ""
     credentials: AzureCredentials = AzureCredentials()
     rootcertificates: str = ""
-    chunksize: Size = Size(16 << 20)
+    chunksize: Size = Size(8 << 20)
 
 
 class Gcs(Section, frozen=True):
@@ -81,7 +81,7 @@ class Gcs(Section, frozen=True):
     rootdirectory: str = ""
     keyfile: str = ""
     endpoint: str = ""
-    chunksize: Size = Size(16 << 20)
+    chunksize: Size = Size(8 << 20)
 
 
 class InMemory(Section, frozen=True):
