@@ -2,7 +2,6 @@
 restart of anything, LISTEN included, and nothing lost that was acknowledged."""
 
 import asyncio
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,13 +21,6 @@ from .server import Server, forget_leases
 pytestmark = pytest.mark.tool(PROGRAM)
 SESSIONS = 6
 LISTENING = "SELECT count(*) FROM pg_stat_activity WHERE query ILIKE 'LISTEN%' AND pid <> pg_backend_pid()"
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="dfr-faults-") as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
 
 
 @pytest.fixture
