@@ -4,7 +4,7 @@ Uncommitted blocks belong to a name and not to a writer: whoever writes at a nam
 each join has block ids of its own, and one that finds its blocks dropped was overtaken by a whole other content.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from io import BytesIO
@@ -20,7 +20,7 @@ from .azure_errors import code_of
 from .azure_settings import Settings
 from .base import NotFound, Stat, Unavailable
 from .objects import Piece
-from .parts import each, size_of
+from .parts import as_objects, each, size_of
 from .streams import Stream
 
 COPIED: Final = 64 * 1024 * 1024
@@ -57,6 +57,10 @@ class AzureStore:
             await container.upload_blob(self._named(name), b"", length=size, overwrite=True, raw_request_hook=instead)
 
         await self._calls.call("put", name, call, size)
+
+    async def write(self, names: Iterator[str], parts: AsyncIterator[BytesIO]) -> list[Piece]:
+        """See ObjectStore.write."""
+        return await as_objects(self, names, parts)
 
     async def get(self, name: str, start: int = 0, stop: int | None = None) -> AsyncGenerator[bytes, None]:
         """See ObjectStore.get. A connection that breaks is made again where it broke, of the same object only."""

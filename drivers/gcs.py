@@ -6,7 +6,7 @@ generation that it began with.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -25,7 +25,7 @@ from .gcs_account import Account
 from .gcs_errors import driver_error, is_passing
 from .gcs_settings import Settings
 from .objects import Piece
-from .parts import each
+from .parts import as_objects, each
 from .streams import Stream
 from .tries import tried
 
@@ -71,6 +71,10 @@ class GcsStore:
         stored = await self._call(f"put {name}", upload, size, bucket_only=True)
         if int(stored.get("size", 0)) != size:
             raise Unavailable(f"put {name}: {stored.get('size')} bytes were stored, {size} were sent")
+
+    async def write(self, names: Iterator[str], parts: AsyncIterator[BytesIO]) -> list[Piece]:
+        """See ObjectStore.write."""
+        return await as_objects(self, names, parts)
 
     async def get(self, name: str, start: int = 0, stop: int | None = None) -> AsyncGenerator[bytes, None]:
         """See ObjectStore.get. A connection that breaks is made again where it broke, of the same object only."""

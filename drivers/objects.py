@@ -3,7 +3,7 @@
 S3, Azure and GCS each fill this in; staged.py makes a driver of it. Names are keys below the store's own root.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Protocol
@@ -27,6 +27,11 @@ class ObjectStore(Protocol):
 
     async def put(self, name: str, content: bytes | BytesIO) -> None:
         """One object, in place of what was there; a reader sees the old one or the new."""
+        ...
+
+    async def write(self, names: Iterator[str], parts: AsyncIterator[BytesIO]) -> list[Piece]:
+        """Parts of LEAST bytes at least, but for the last, as objects at the next names, in order: each one, or several
+        together. Two of them are in memory at most. What is whole where it fails stays."""
         ...
 
     async def get(self, name: str, start: int = 0, stop: int | None = None) -> AsyncGenerator[bytes, None]:
@@ -56,7 +61,8 @@ class ObjectStore(Protocol):
         ...
 
     def leftovers(self, before: float) -> AsyncIterator[dict[str, Any]]:
-        """What joins that broke off before a time (seconds since the epoch) left behind, as `drop` takes it."""
+        """What writes and joins that broke off before a time (seconds since the epoch) left behind, as `drop` takes
+        it."""
         ...
 
     async def drop(self, leftover: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """A body in parts that become objects: gathered, hashed and stored, two of them in memory."""
 
 import asyncio
+import sys
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -11,11 +12,13 @@ from collections.abc import (
     Iterator,
     Sequence,
 )
+from contextlib import suppress
 from io import BytesIO
 from typing import Final
 
 from .base import Hash
 from .objects import ObjectStore, Piece
+from .part import Part
 from .pieces import gather
 
 PARTS: Final = 2
@@ -27,14 +30,14 @@ STEP: Final = 1024 * 1024
 
 async def parts_of(data: AsyncIterable[bytes], size: int, digester: Hash | None) -> AsyncGenerator[BytesIO, None]:
     """The bytes of data in parts of at least `size`, the last one shorter; none where there are no bytes."""
-    part = BytesIO()
+    part = Part()
     async for chunks, _ in gather(data):
         part.writelines(chunks)
         if digester is not None and chunks:
             await asyncio.to_thread(_feed, digester, chunks)
         if part.tell() >= size:
             yield part
-            part = BytesIO()
+            part = Part()
     if part.tell():
         yield part
 
@@ -45,11 +48,22 @@ def _feed(digester: Hash, chunks: Sequence[bytes]) -> None:
             digester.update(chunk[start : start + STEP])
 
 
-async def chained(first: list[BytesIO], rest: AsyncIterator[BytesIO]) -> AsyncIterator[BytesIO]:
-    """Parts that came already, and those that follow."""
-    while first:  # nobody holds on to a part that is yielded
-        yield first.pop(0)
-    async for part in rest:
+async def some(parts: AsyncIterator[BytesIO], most: int) -> list[BytesIO]:
+    """So many of the next parts, or what there is."""
+    taken: list[BytesIO] = []
+    while len(taken) < most and (part := await anext(parts, None)) is not None:
+        taken.append(part)
+    return taken
+
+
+async def chained(
+    first: list[BytesIO], rest: AsyncIterator[BytesIO], most: int = sys.maxsize
+) -> AsyncGenerator[BytesIO, None]:
+    """Parts that came already, and those that follow, so many in all: what is behind them stays in `rest`."""
+    for _ in range(most):
+        part = first.pop(0) if first else await anext(rest, None)
+        if part is None:
+            return
         yield part
 
 
@@ -58,31 +72,41 @@ def size_of(content: BytesIO) -> int:
     return content.getbuffer().nbytes
 
 
-async def store_parts(store: ObjectStore, names: Iterator[str], parts: AsyncIterator[BytesIO]) -> list[Piece]:
-    """Each part as an object, in order; as many at once as PARTS has room for, with the one being filled. What was
-    written stays where one fails: who owns the names removes it."""
-    stored: list[Piece] = []
+async def store_parts(put: Callable[[BytesIO], Awaitable[None]], parts: AsyncIterator[BytesIO]) -> None:
+    """Each part by put, which is called in order, and as many at once as PARTS has room for, with the one being filled.
+    What was written stays where one fails: who owns it removes it."""
     room = asyncio.Semaphore(PARTS)
     under_way: set[asyncio.Task[None]] = set()
 
-    async def put(piece: Piece, content: BytesIO) -> None:
+    async def stored(putting: Awaitable[None], content: BytesIO) -> None:
         try:
-            await store.put(piece.name, content)
+            await putting
         finally:
-            content.close()  # its bytes go now: a client's request and its body may hold each other until a collection
+            with suppress(BufferError):  # a connection that breaks holds a slice, for a moment
+                content.close()  # its bytes go now: a request and its body may hold each other until a collection
             room.release()
 
     try:
         await room.acquire()
         async for content in parts:
-            stored.append(Piece(next(names), size_of(content)))
-            under_way.add(asyncio.create_task(put(stored[-1], content)))
+            under_way.add(asyncio.create_task(stored(put(content), content)))
             del content  # the task's alone now
             await room.acquire()
             _raise_first(under_way)
     finally:  # never left alone: a request that was cancelled may still be stored, behind the back of an abort
         await asyncio.gather(*under_way, return_exceptions=True)
     _raise_first(under_way)
+
+
+async def as_objects(store: ObjectStore, names: Iterator[str], parts: AsyncIterator[BytesIO]) -> list[Piece]:
+    """ObjectStore.write of a store that has nothing better: each part is an object."""
+    stored: list[Piece] = []
+
+    def put(content: BytesIO) -> Awaitable[None]:
+        stored.append(Piece(next(names), size_of(content)))
+        return store.put(stored[-1].name, content)
+
+    await store_parts(put, parts)
     return stored
 
 

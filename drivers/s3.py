@@ -5,10 +5,11 @@ parts that were listed. Conditional writes and checksums are not asked for, sinc
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, suppress
-from functools import partial
+from functools import cache, partial
 from io import BytesIO
+from itertools import count, pairwise
 from typing import Any, Final
 
 from aiobotocore.config import AioConfig
@@ -19,17 +20,18 @@ from botocore.handlers import add_expect_header
 from .answers import body_of
 from .base import STAGINGS, NotFound, Stat, Unavailable
 from .objects import Piece
-from .parts import each, size_of
+from .parts import chained, each, size_of, some, store_parts
 from .s3_errors import MISSING, OUT_OF_RANGE, code_of, driver_error
+from .s3_multipart import PARTS, Multipart, begun
 from .s3_settings import Settings
 from .streams import Stream
 from .tries import within_deadline
 
 COPIED: Final = 512 * 1024 * 1024
-"""Largest part of a copy; a single CopyObject takes 5 GiB at most."""
-WHOLE: Final = 5 * 1024**3
-PARTS: Final = 10_000
-"""Most parts of a multipart. An object ends at so many of COPIED bytes, 4.8 TiB."""
+"""Largest part of a copy in parts: an object ends at PARTS of them, 4.8 TiB. And about the largest object that is
+written in parts: a slow client fills it long before the sweeper takes its multipart for one that nobody will end."""
+WHOLE: Final = 1024**3
+"""Largest object that is copied by one request. A store takes 5 GiB, and may say nothing until it has copied them."""
 CALLS: Final = 64
 """Calls of a process under way at once: the rest wait here and not in the store's backlog."""
 PAGE: Final = 1000
@@ -41,6 +43,7 @@ SAFE: Final = AioConfig(
     retries={"mode": "standard", "total_max_attempts": 4},  # with backoff; SlowDown and 5xx among them
     request_checksum_calculation="when_required",  # newer checksums are unknown to older stores
     response_checksum_validation="when_required",
+    user_agent="dataforge-registry",  # else botocore puts one together anew for each request
     signature_version="s3v4",  # of links too: the default there is version 2, which new stores refuse
 )
 
@@ -53,6 +56,7 @@ class S3Store:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._root = settings.root
+        self._together = max(2, COPIED // settings.part)
         self._open = AsyncExitStack()
         self._opening = asyncio.Lock()
         self._calls = asyncio.Semaphore(CALLS)
@@ -63,6 +67,24 @@ class S3Store:
         body = BytesIO(content) if isinstance(content, bytes) else content  # a file goes in pieces, and bytes whole
         body.seek(0)
         await self._call("put_object", self._root + name, size=size_of(body), Body=body, **self._stored(name))
+
+    async def write(self, names: Iterator[str], parts: AsyncIterator[BytesIO]) -> list[Piece]:
+        """See ObjectStore.write: up to COPIED bytes are one object, so that a commit asks for a copy of them all."""
+        written: list[Piece] = []
+        while first := await some(parts, 2):
+            name = next(names)
+            if len(first) > 1:
+                written.append(await self._write(name, chained(first, parts, self._together)))
+            else:
+                written.append(Piece(name, size_of(first[0])))
+                await self.put(name, first.pop())
+        return written
+
+    async def _write(self, name: str, parts: AsyncIterator[BytesIO]) -> Piece:
+        numbers = count(1)
+        async with begun(self._call, self._root + name, self._stored(name)) as multipart:
+            await store_parts(lambda part: multipart.send(next(numbers), part), parts)
+            return Piece(name, await multipart.complete())
 
     async def get(self, name: str, start: int = 0, stop: int | None = None) -> AsyncGenerator[bytes, None]:
         """See ObjectStore.get. A connection that breaks is made again where it broke, of the same object only."""
@@ -129,47 +151,15 @@ class S3Store:
 
     async def join(self, name: str, sources: Sequence[Piece], rest: bytes) -> None:
         """See ObjectStore.join: a multipart of copied parts, of at most COPIED bytes each."""
-        answer = await self._call("create_multipart_upload", self._root + name, **self._stored(name))
-        upload = answer["UploadId"]
-        spans = [(piece, at, min(at + COPIED, piece.size)) for piece in sources for at in range(0, piece.size, COPIED)]
-        etags: dict[int, str] = {}
-
-        async def part(number: int, piece: Piece, start: int, stop: int) -> None:
-            span: dict[str, Any] = (
-                {} if (start, stop) == (0, piece.size) else {"CopySourceRange": f"bytes={start}-{stop - 1}"}
-            )
-            copied = await self._call(
-                "upload_part_copy", self._root + name, size=stop - start, UploadId=upload, PartNumber=number,
-                CopySource=self._source(piece), **span,
-            )  # fmt: skip
-            etags[number] = copied["CopyPartResult"]["ETag"]
-
-        async def last(number: int) -> None:
-            sent = await self._call(
-                "upload_part", self._root + name, UploadId=upload, PartNumber=number, Body=BytesIO(rest)
-            )
-            etags[number] = sent["ETag"]
-
-        try:
-            calls = [partial(part, number, *span) for number, span in enumerate(spans, 1)]
-            await each([*calls, *([partial(last, len(spans) + 1)] if rest else [])])
-            parts = [{"PartNumber": number, "ETag": etags[number]} for number in sorted(etags)]
-            await self._complete(name, upload, parts, sum(piece.size for piece in sources) + len(rest))
-        except BaseException:
-            with suppress(Exception):  # the sweeper finds what cannot be removed now
-                await self.drop({"key": name, "upload": upload})
-            raise
-
-    async def _complete(self, name: str, upload: str, parts: Sequence[dict[str, Any]], size: int) -> None:
-        try:
-            await self._call(
-                "complete_multipart_upload", self._root + name, size=size, UploadId=upload,
-                MultipartUpload={"Parts": parts},
-            )  # fmt: skip
-        except NotFound:  # done already, where an answer was lost and the call made again
-            found = await self.head(name)
-            if found is None or found.size != size:
-                raise Unavailable(f"the multipart upload of {name} is gone") from None
+        spans = [(piece, *span) for piece in sources for span in _spans(piece.size)]
+        async with begun(self._call, self._root + name, self._stored(name)) as multipart:
+            calls = [
+                partial(multipart.copy, number, self._source(piece), start, stop, (start, stop) == (0, piece.size))
+                for number, (piece, start, stop) in enumerate(spans, 1)
+            ]
+            last = [partial(multipart.send, len(spans) + 1, BytesIO(rest))] if rest else []
+            await each([*calls, *last])
+            await multipart.complete()
 
     async def leftovers(self, before: float) -> AsyncIterator[dict[str, Any]]:
         """See ObjectStore.leftovers: multiparts that were neither completed nor aborted."""
@@ -185,8 +175,7 @@ class S3Store:
 
     async def drop(self, leftover: dict[str, Any]) -> None:
         """See ObjectStore.drop."""
-        with suppress(NotFound):
-            await self._call("abort_multipart_upload", self._root + leftover["key"], UploadId=leftover["upload"])
+        await Multipart(self._call, self._root + leftover["key"], leftover["upload"]).drop()
 
     async def url(self, name: str, seconds: int) -> str | None:
         """See ObjectStore.url."""
@@ -245,12 +234,26 @@ class S3Store:
             if endpoint not in self._made:
                 where = {"endpoint_url": endpoint} if endpoint else {}
                 config = SAFE.merge(self._settings.config)
-                client = get_session().create_client("s3", config=config, **self._settings.client | where)
+                session = get_session()
+                session.register_component("data_loader", _models())
+                client = session.create_client("s3", config=config, **self._settings.client | where)
                 made = await self._open.enter_async_context(client)
                 # A PUT that asks first waits for "100 Continue" without any timeout, once the store hangs.
                 made.meta.events.unregister("before-call.s3", add_expect_header)
                 self._made[endpoint] = made
         return self._made[endpoint]
+
+
+@cache
+def _models() -> Any:
+    """What botocore knows of services, which takes longer to read than all else of a client's making."""
+    return get_session().get_component("data_loader")
+
+
+def _spans(size: int) -> Iterator[tuple[int, int]]:
+    """So many bytes in spans of about one length, COPIED at most: none but the last of a join may be short."""
+    number = -(-size // COPIED)
+    return pairwise(size * each // number for each in range(number + 1))
 
 
 class OutOfRange(Exception):

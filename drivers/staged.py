@@ -1,9 +1,9 @@
 """A driver over an object store. Bytes without a key yet are objects of their own below `uploads/`, each written once:
 appending writes more of them, and a commit joins them within the store. So no state of the store but finished objects
-matters: no open multipart to continue, nothing half-written to read back, and whoever reads a staging while another
-writer still runs reads what its row says.
+matters: no multipart that was left open to continue, nothing half-written to read back, and whoever reads a staging
+while another writer still runs reads what its row says.
 
-    uploads/<id>/<random>   at least a part of bytes each, but for a tail of ever smaller ones
+    uploads/<id>/<random>   at least a part of bytes each (S3: more), but for a tail of ever smaller ones
 
 A tail is kept short as a binary counter is: what comes is put together with all smaller objects before it. n appends of
 any size leave O(log n) objects and write each byte O(log n) times.
@@ -38,7 +38,8 @@ from .base import (
     check_staging,
 )
 from .objects import LEAST, WEEK, ObjectStore, Piece, pieces_of, staging_of
-from .parts import chained, each, parts_of, size_of, store_parts
+from .part import Part
+from .parts import chained, each, parts_of, size_of
 
 PART: Final = 8 * 1024 * 1024
 """Bytes gathered for an object of an upload."""
@@ -65,7 +66,7 @@ class ObjectDriver:
         begun = [first, second]
         del first, second  # as in append
         try:
-            stored = await store_parts(self._store, _names(staging.id), chained(begun, parts))
+            stored = await self._store.write(_names(staging.id), chained(begun, parts))
             await self._join(name, stored)
         finally:
             await self.abort(staging)
@@ -117,13 +118,13 @@ class ObjectDriver:
         while held and held[-1].size < LEAST and held[-1].size <= size_of(first) + sum(map(len, carried)):
             carried.insert(0, await self._bytes(held.pop()))
         if carried:
-            first = BytesIO(b"".join([*carried, first.getbuffer()]))
+            first = Part(b"".join([*carried, first.getbuffer()]))
         if held:
             await self._must_be_there(held[-1])
         if size_of(first):
             begun = [first]
             del first  # whoever stores it is the last to hold it: it would be a third part in memory
-            held += await store_parts(self._store, _names(staging.id), chained(begun, parts))
+            held += await self._store.write(_names(staging.id), chained(begun, parts))
         return staging_of(staging.id, held)
 
     async def commit(self, staging: Staging, key: str) -> None:
