@@ -33,7 +33,7 @@ from .pgbouncer import program as pooler_program
 ROOT = Path(__file__).parent.parent
 TOOLS = ROOT / ".tools" / "bin"
 
-settings.register_profile("short", deadline=None)  # a busy machine is no failure
+settings.register_profile("short", deadline=None, max_examples=50)  # a busy machine is no failure
 settings.register_profile("long", deadline=None, max_examples=20_000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 

@@ -6,4 +6,4 @@ mkdir -p "$objects/wells"
 ROOT_ACCESS_KEY=$(cat "$secrets/s3_accesskey")
 ROOT_SECRET_KEY=$(cat "$secrets/s3_secretkey")
 export ROOT_ACCESS_KEY ROOT_SECRET_KEY
-exec versitygw --port "${LISTEN:-:7070}" --quiet posix "$objects"
+exec versitygw --port "${LISTEN:-:7070}" --keep-alive --quiet posix "$objects"

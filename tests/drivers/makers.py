@@ -27,15 +27,13 @@ MAKERS: dict[str, Callable[[Path], Driver]] = {
     "s3": lambda folder: versitygw().driver(),
     "prefix-s3": lambda folder: Prefix(versitygw().driver(), "registries/north"),
     "azure": lambda folder: azurite().driver(),
-    "prefix-azure": lambda folder: Prefix(azurite().driver(), "registries/north"),
     "gcs": lambda folder: fake_gcs().driver(),
-    "prefix-gcs": lambda folder: Prefix(fake_gcs().driver(), "registries/north"),
     "s3-ceph": lambda folder: ceph().driver(),
     "s3-minio": lambda folder: minio().driver(),
 }
 TOOLS = {
     **dict.fromkeys(("s3", "prefix-s3"), "versitygw"),
-    **dict.fromkeys(("azure", "prefix-azure"), "azurite"),
+    "azure": "azurite",
     "s3-ceph": "radosgw",
     "s3-minio": "minio",
 }

@@ -172,7 +172,8 @@ def versitygw() -> S3:
     (folder / "objects" / BUCKET).mkdir(parents=True)  # a folder is a bucket there
     keys = {"ROOT_ACCESS_KEY": store.accesskey, "ROOT_SECRET_KEY": store.secretkey}
     objects = str(folder / "objects")
-    _start(["versitygw", "--port", f"127.0.0.1:{port}", "--quiet", "posix", objects], port, folder, keys)
+    listen = ["--port", f"127.0.0.1:{port}", "--keep-alive", "--quiet"]  # as other stores, though it is not its default
+    _start(["versitygw", *listen, "posix", objects], port, folder, keys)
     return store
 
 

@@ -1,10 +1,12 @@
 """The registries of tests/registry/v2, seen through /api/v1, and curves pushed to them as a plain client would."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from dataforge_registry.core.curves.artifact.pack import pack, pack_index
 from dataforge_registry.core.curves.artifact.packed import Packed, Previous
@@ -13,9 +15,23 @@ from dataforge_registry.core.curves.names import slug
 from dataforge_registry.core.curves.origin import Well
 from dataforge_registry.core.oci import media
 
-from ..v2.conftest import Registry, closed_registry, door, name, open_registry, registry
+from ..v2.conftest import Registry, door, name, registry, running, with_accounts
 
-__all__ = ["closed_registry", "door", "name", "open_registry", "registry"]
+__all__ = ["door", "name", "registry"]
+
+
+@pytest.fixture(scope="session", params=[pytest.param("hypercorn", marks=pytest.mark.xdist_group("curves-open"))])
+def open_registry(request: pytest.FixtureRequest) -> Iterator[Registry]:
+    """On one engine, as in tests/registry/management."""
+    with running("--auth", "none", "--engine", request.param) as registry:
+        yield registry
+
+
+@pytest.fixture(scope="session", params=[pytest.param("hypercorn", marks=pytest.mark.xdist_group("curves-closed"))])
+def closed_registry(request: pytest.FixtureRequest) -> Iterator[Registry]:
+    """On one engine too."""
+    with with_accounts(request.param) as registry:
+        yield registry
 
 
 def smooth(rows: int, seed: int = 0) -> "np.ndarray[Any, Any]":
