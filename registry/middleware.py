@@ -120,6 +120,7 @@ class Observed:
             level = logging.DEBUG if scope["path"].startswith(QUIET) else logging.INFO
             if wants_access(level):
                 access(_facts(scope, exchange, seconds), level)
+            del state["exchange"]  # else engine, scope and exchange hold each other until the collector comes
 
 
 def _size(path: str) -> int:
