@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections import defaultdict
 from contextlib import ExitStack
 from dataclasses import replace
@@ -28,6 +29,8 @@ OFF = ("REQUESTS=0", "UPLOADS=0")
 RATES = ("RATE_ADDRESS=1000000",)
 KINDS = {"no limits": OFF, "gates": (), "gates and rates": RATES}
 HEADS, BODIES, READERS = 1000, 1000, 500
+SETTLING = 30
+"""Seconds within which the server has nothing more to do for them."""
 
 
 def limited(name: str, settings: tuple[str, ...]) -> Kind:
@@ -51,7 +54,7 @@ def seeded(kind: Kind, folder: Path, scale: Scale) -> Subject:
 def reads(subject: Subject, connections: int) -> dict[str, Any]:
     """wrk's figures of GETs by tag, and the server's seconds of CPU meanwhile in `cpu`."""
     before = cpu(subject.registry.process)
-    shape = ["-t1", f"-c{connections}", f"-d{subject.scale.seconds:g}s", "-s", str(PATHS)]
+    shape = ["-t1", f"-c{connections}", f"-d{subject.scale.seconds:g}s", "--timeout", "30s", "-s", str(PATHS)]
     command = ["wrk", *shape, subject.registry.base, "--", str(subject.paths["tag"]), "GET", MANIFEST]
     figures = checked("tag", command)
     if not figures["count"]:
@@ -60,7 +63,8 @@ def reads(subject: Subject, connections: int) -> dict[str, Any]:
 
 
 def slow(subject: Subject, stack: ExitStack) -> None:
-    """Those who take their time, connected until the stack ends."""
+    """Those who take their time, connected until the stack ends. Returns when the server waits for them: it first sends
+    the readers what their sockets hold."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     address = ("127.0.0.1", int(subject.registry.address.rpartition(":")[2]))
@@ -69,6 +73,12 @@ def slow(subject: Subject, stack: ExitStack) -> None:
     for count, first in ((HEADS, "GET / HTTP/1.1\r\nHost:"), (BODIES, body), (READERS, reader)):
         for _ in range(count):
             stack.enter_context(socket.create_connection(address, timeout=60)).sendall(first.encode())
+    for _ in range(SETTLING):
+        before = cpu(subject.registry.process)
+        time.sleep(1)
+        if cpu(subject.registry.process) - before < 0.1:
+            return
+    raise RuntimeError("the server is still at work for clients that do nothing")
 
 
 def main() -> int:
