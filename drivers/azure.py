@@ -4,7 +4,7 @@ Uncommitted blocks belong to a name and not to a writer: whoever writes at a nam
 each join has block ids of its own, and one that finds its blocks dropped was overtaken by a whole other content.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from io import BytesIO
@@ -20,7 +20,7 @@ from .azure_errors import code_of
 from .azure_settings import Settings
 from .base import NotFound, Stat, Unavailable
 from .objects import Piece
-from .parts import as_objects, each, size_of
+from .parts import each, in_few, size_of, store_parts
 from .streams import Stream
 
 COPIED: Final = 64 * 1024 * 1024
@@ -41,6 +41,7 @@ class AzureStore:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._root = settings.root
+        self._together = max(2, WHOLE // settings.part)
         self._calls = Calls(settings)
 
     async def put(self, name: str, content: bytes | BytesIO) -> None:
@@ -59,8 +60,35 @@ class AzureStore:
         await self._calls.call("put", name, call, size)
 
     async def write(self, names: Iterator[str], parts: AsyncIterator[BytesIO]) -> list[Piece]:
-        """See ObjectStore.write."""
-        return await as_objects(self, names, parts)
+        """See ObjectStore.write: up to WHOLE bytes are one object, so that a commit asks for a copy of them all."""
+        return await in_few(names, parts, self._together, self.put, self._gathered)
+
+    async def _gathered(self, name: str, parts: AsyncIterator[BytesIO]) -> Piece:
+        owner, ids, sizes = uuid4().hex, list[str](), list[int]()
+
+        def put(content: BytesIO) -> Awaitable[None]:
+            ids.append(f"{owner}{len(ids):06}")
+            sizes.append(size_of(content))
+            return self._block(name, ids[-1], content)
+
+        try:
+            await store_parts(put, parts)
+            await self._commit(name, ids)
+        except BaseException:
+            with suppress(Exception):  # the store keeps blocks without a list for a week
+                await self._commit(name, [])
+                await self.delete([name])
+            raise
+        return Piece(name, sum(sizes))
+
+    async def _block(self, name: str, block: str, content: BytesIO) -> None:
+        size = size_of(content)
+
+        async def call(container: ContainerClient) -> None:
+            content.seek(0)
+            await container.get_blob_client(self._named(name)).stage_block(block, content, size)
+
+        await self._calls.call("put a block of", name, call, size)
 
     async def get(self, name: str, start: int = 0, stop: int | None = None) -> AsyncGenerator[bytes, None]:
         """See ObjectStore.get. A connection that breaks is made again where it broke, of the same object only."""
@@ -148,14 +176,8 @@ class AzureStore:
 
             await self._calls.call("copy a block to", name, call, size)
 
-        async def last(block: str) -> None:
-            async def call(container: ContainerClient) -> None:
-                await container.get_blob_client(self._named(name)).stage_block(block, BytesIO(rest), len(rest))
-
-            await self._calls.call("put a block of", name, call, len(rest))
-
         blocks = [partial(copied, block, *span) for block, span in zip(ids, spans, strict=False)]
-        await each([*blocks, *([partial(last, ids[-1])] if rest else [])])
+        await each([*blocks, *([partial(self._block, name, ids[-1], BytesIO(rest))] if rest else [])])
         await self._commit(name, ids)
 
     async def _commit(self, name: str, ids: Sequence[str]) -> None:

@@ -9,7 +9,8 @@ from typing import Final
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.payload import BytesIOPayload, Order, payload_type
 
-SLICE: Final = 1024 * 1024
+SLICE: Final = 256 * 1024
+"""aiohttp copies the first one behind the head, and asyncio's own loop what it cannot send at once."""
 
 
 class Part(BytesIO):

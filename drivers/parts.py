@@ -98,6 +98,25 @@ async def store_parts(put: Callable[[BytesIO], Awaitable[None]], parts: AsyncIte
     _raise_first(under_way)
 
 
+async def in_few(
+    names: Iterator[str],
+    parts: AsyncIterator[BytesIO],
+    most: int,
+    put: Callable[[str, BytesIO], Awaitable[None]],
+    gathered: Callable[[str, AsyncIterator[BytesIO]], Awaitable[Piece]],
+) -> list[Piece]:
+    """ObjectStore.write of a store that makes one object of `most` parts."""
+    written: list[Piece] = []
+    while first := await some(parts, 2):
+        name = next(names)
+        if len(first) > 1:
+            written.append(await gathered(name, chained(first, parts, most)))
+        else:
+            written.append(Piece(name, size_of(first[0])))
+            await put(name, first.pop())
+    return written
+
+
 async def as_objects(store: ObjectStore, names: Iterator[str], parts: AsyncIterator[BytesIO]) -> list[Piece]:
     """ObjectStore.write of a store that has nothing better: each part is an object."""
     stored: list[Piece] = []

@@ -20,7 +20,7 @@ from botocore.handlers import add_expect_header
 from .answers import body_of
 from .base import STAGINGS, NotFound, Stat, Unavailable
 from .objects import Piece
-from .parts import chained, each, size_of, some, store_parts
+from .parts import each, in_few, size_of, store_parts
 from .s3_errors import MISSING, OUT_OF_RANGE, code_of, driver_error
 from .s3_multipart import PARTS, Multipart, begun
 from .s3_settings import Settings
@@ -70,17 +70,9 @@ class S3Store:
 
     async def write(self, names: Iterator[str], parts: AsyncIterator[BytesIO]) -> list[Piece]:
         """See ObjectStore.write: up to COPIED bytes are one object, so that a commit asks for a copy of them all."""
-        written: list[Piece] = []
-        while first := await some(parts, 2):
-            name = next(names)
-            if len(first) > 1:
-                written.append(await self._write(name, chained(first, parts, self._together)))
-            else:
-                written.append(Piece(name, size_of(first[0])))
-                await self.put(name, first.pop())
-        return written
+        return await in_few(names, parts, self._together, self.put, self._gathered)
 
-    async def _write(self, name: str, parts: AsyncIterator[BytesIO]) -> Piece:
+    async def _gathered(self, name: str, parts: AsyncIterator[BytesIO]) -> Piece:
         numbers = count(1)
         async with begun(self._call, self._root + name, self._stored(name)) as multipart:
             await store_parts(lambda part: multipart.send(next(numbers), part), parts)

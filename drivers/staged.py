@@ -3,7 +3,7 @@ appending writes more of them, and a commit joins them within the store. So no s
 matters: no multipart that was left open to continue, nothing half-written to read back, and whoever reads a staging
 while another writer still runs reads what its row says.
 
-    uploads/<id>/<random>   at least a part of bytes each (S3: more), but for a tail of ever smaller ones
+    uploads/<id>/<random>   at least a part of bytes each (S3, Azure: more), but for a tail of ever smaller ones
 
 A tail is kept short as a binary counter is: what comes is put together with all smaller objects before it. n appends of
 any size leave O(log n) objects and write each byte O(log n) times.

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dataforge_registry.drivers import open_driver
+from dataforge_registry.drivers import azure, open_driver
 from dataforge_registry.drivers.base import Driver, Staging, Unavailable
 
 from .azure_proxy import AzureProxy
@@ -43,9 +43,10 @@ async def test_joins_at_one_name_do_not_take_each_others_blocks(driver: Driver, 
 
 @pytest.mark.parametrize("deleted", [False, True])
 async def test_a_join_that_was_overtaken_is_done_where_something_is_there(
-    driver: Driver, proxy: AzureProxy, deleted: bool
+    driver: Driver, proxy: AzureProxy, deleted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The service drops blocks that others staged at a name when somebody commits there."""
+    monkeypatch.setattr(azure, "WHOLE", 10 * MIB)
     first, second = os.urandom(11 * MIB), os.urandom(11 * MIB)
     one, other = await uploaded(driver, first), await uploaded(driver, second)
     store = driver._store  # type: ignore[attr-defined]

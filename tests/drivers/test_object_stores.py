@@ -1,6 +1,7 @@
 """Drivers over object stores where the contract suite cannot look: a store is strict, or slow, or fails in the middle.
 What one store alone does is in a file of its own (test_s3.py, test_azure.py, test_gcs.py)."""
 
+import asyncio
 import os
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -53,10 +54,12 @@ async def test_a_large_upload_is_joined_within_the_store(driver: Driver, proxy: 
     assert proxy.copied >= 2
 
 
-async def test_a_large_put_that_breaks_leaves_nothing(driver: Driver) -> None:
+async def test_a_large_put_that_breaks_leaves_nothing(driver: Driver, store: Store) -> None:
     with pytest.raises(ConnectionResetError):
         await driver.put(KEY, broken(*[b"x" * MIB] * 13))
     assert (await keys(driver), await uploads(driver)) == ([], [])
+    root = driver._store._root.rstrip("/")  # type: ignore[attr-defined]
+    assert await asyncio.to_thread(store.unfinished, root) == set()
     await driver.put(KEY, pieces(b"y" * 13 * MIB))
     assert await read(driver, KEY, 5 * MIB - 1, 5 * MIB + 1) == b"yy"
 
@@ -176,6 +179,39 @@ async def test_a_passing_fault_is_ridden_out(driver: Driver, proxy: Proxy, fault
         assert "leftover" in leftover.state
         await driver.abort(leftover)
     assert (await keys(driver), await uploads(driver)) == ([], [])
+
+
+@with_kind(("s3", "s3.COPIED"), ("azure", "azure.WHOLE"), names="bound")
+async def test_parts_of_an_append_are_one_object_up_to_what_is_copied_at_once(
+    store: Store, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    monkeypatch.setattr(f"dataforge_registry.drivers.{bound}", 15 * MIB)
+    driver = store.seen_at(proxy.endpoint).driver(chunksize=5 * MIB)
+    content = os.urandom(38 * MIB)
+    staging = await driver.append(await driver.begin(), pieces(content, MIB))
+    assert [size // MIB for _, size in staging.state["pieces"]] == [15, 15, 8]
+    await driver.commit(staging, KEY)
+    await driver.put("put", pieces(content))
+    assert await read(driver, KEY) == await read(driver, "put") == content
+    await driver.abort(staging)
+    assert await uploads(driver) == []
+    await driver.close()
+
+
+@with_kind(
+    *[("s3", step) for step in range(1, 6)],  # a multipart, three parts, its end
+    *[("azure", step) for step in range(1, 5)],  # three blocks, their list
+    names="step",
+)
+async def test_an_answer_lost_at_any_step_of_an_append_does_not_break_it(
+    driver: Driver, proxy: Proxy, step: int
+) -> None:
+    content = os.urandom(13 * MIB)
+    proxy.only, proxy.faults[:] = "PUT POST", [*[""] * (step - 1), "lost"]
+    staging = await driver.append(await driver.begin(), pieces(content))
+    assert proxy.faults == []
+    await driver.commit(staging, KEY)
+    assert await read(driver, KEY) == content
 
 
 @with_kind(

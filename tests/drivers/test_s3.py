@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dataforge_registry.drivers import open_driver, s3
+from dataforge_registry.drivers import open_driver
 from dataforge_registry.drivers.base import Driver, Unavailable
 from dataforge_registry.drivers.s3_settings import settings_of
 from dataforge_registry.drivers.staged import PART
@@ -38,34 +38,6 @@ async def test_a_join_that_was_killed_is_swept(driver: Driver) -> None:
     for each in found:
         await driver.abort(each)
     assert await uploads(driver) == []
-
-
-async def test_parts_of_an_append_are_one_object_up_to_what_is_copied_at_once(
-    store: Store, proxy: S3Proxy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(s3, "COPIED", 15 * MIB)
-    driver = store.seen_at(proxy.endpoint).driver(chunksize=5 * MIB)
-    content = os.urandom(38 * MIB)
-    staging = await driver.append(await driver.begin(), pieces(content, MIB))
-    assert [size // MIB for _, size in staging.state["pieces"]] == [15, 15, 8]
-    await driver.commit(staging, KEY)
-    await driver.put("put", pieces(content))
-    assert await read(driver, KEY) == await read(driver, "put") == content
-    await driver.abort(staging)
-    assert await uploads(driver) == []
-    await driver.close()
-
-
-@pytest.mark.parametrize("step", range(1, 6))  # a multipart, three parts, its end
-async def test_an_answer_lost_at_any_step_of_an_append_does_not_break_it(
-    driver: Driver, proxy: S3Proxy, step: int
-) -> None:
-    content = os.urandom(13 * MIB)
-    proxy.only, proxy.faults[:] = "PUT POST", [*[""] * (step - 1), "lost"]
-    staging = await driver.append(await driver.begin(), pieces(content))
-    assert proxy.faults == []
-    await driver.commit(staging, KEY)
-    assert await read(driver, KEY) == content
 
 
 async def test_an_append_whose_multipart_was_swept_is_refused_and_may_be_made_again(driver: Driver) -> None:
