@@ -9,7 +9,7 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from starlette.types import Scope
 
@@ -37,6 +37,10 @@ class Taken(NamedTuple):
     wait: int
 
 
+ROUNDING: Final = 1e-9
+"""What may be wanting of one: 5 s of a fifth a second are a little less in floats, and 5 s were asked for."""
+
+
 class Buckets:
     """A bucket for each key, full at first: it holds what `rate` a second gives in `seconds`, and at least one."""
 
@@ -54,8 +58,8 @@ class Buckets:
         holds = max(1.0, rate * self._seconds)
         level, at = self._levels.pop(key, (holds, now))
         level = min(holds, level + max(0.0, now - at) * rate)
-        passes = level >= 1
-        level -= passes
+        passes = level >= 1 - ROUNDING
+        level = max(0.0, level - passes)
         self._levels[key] = level, now
         if len(self._levels) > self._most:
             self._levels.popitem(last=False)

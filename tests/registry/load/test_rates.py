@@ -1,6 +1,6 @@
 """Token buckets: what passes, how it is told, and that they never hold more memory than a bound."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dataforge_registry.registry.load.rates import Buckets
@@ -24,6 +24,7 @@ def test_no_key_gets_more_than_its_bucket_and_what_flows_into_it(
 
 
 @given(st.floats(0.1, 50), st.floats(1, 60), st.integers(1, 8))
+@example(1.2, 1.0, 6)  # 5 s of rate / parts are 0.9999999999999999
 def test_whoever_waits_as_long_as_he_is_told_passes(rate: float, seconds: float, parts: int) -> None:
     buckets, now = Buckets(rate, seconds), 0.0
     while (taken := buckets.take("a", parts, now)).passes:
