@@ -1,6 +1,6 @@
 """A part of an upload, sent as slices of its memory.
 
-aiohttp reads a BytesIO 64 KiB at a time, each a copy and a turn of the loop: twice the CPU of this.
+aiohttp reads a BytesIO 64 KiB at a time, each a copy and a turn of the loop.
 """
 
 from io import BytesIO

@@ -42,7 +42,7 @@ from .part import Part
 from .parts import chained, each, parts_of, size_of
 
 PART: Final = 8 * 1024 * 1024
-"""Bytes gathered for an object of an upload."""
+"""Bytes gathered for a part of an upload."""
 _ID: Final = 32
 
 
